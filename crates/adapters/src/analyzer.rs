@@ -1,0 +1,3 @@
+//! Ways to reach the analysis.
+
+pub mod child;

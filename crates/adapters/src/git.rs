@@ -1,0 +1,1 @@
+//! Reads changes from a git repository's object store; runs nothing the repository says.

@@ -1,0 +1,1 @@
+//! Reads a change from a patch.

@@ -1,0 +1,1 @@
+//! Analyses one file: parses it once, runs every engine on it and turns hits into findings.

@@ -1,0 +1,1 @@
+//! Document rules: paths and predicates over YAML, JSON, HCL and Dockerfiles.

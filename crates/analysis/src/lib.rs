@@ -1,0 +1,12 @@
+//! Static review of one file at a time: parse, rules, data flow, secrets. CPU only; no network, no files, no clock.
+
+pub mod analyser;
+pub mod document;
+pub mod flow;
+pub mod hit;
+pub mod language;
+pub mod matching;
+pub mod pack;
+pub mod rule;
+pub mod secrets;
+pub mod source;

@@ -1,0 +1,1 @@
+//! Match rules: local shapes, scheduled by literals and node kinds.

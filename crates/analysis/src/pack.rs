@@ -1,0 +1,1 @@
+//! The built-in rule packs and the rules of a repository.

@@ -1,0 +1,1 @@
+//! Secrets in text: provider tokens, private keys, connection strings and passwords.

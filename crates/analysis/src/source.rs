@@ -1,0 +1,1 @@
+//! A parsed file: its text, its syntax tree and its lines.

@@ -1,0 +1,69 @@
+//! What the reviewer asks of the analysis child about one file, and what comes back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::RepoPath;
+use crate::coverage::Outcome;
+use crate::finding::{Finding, Severity};
+use crate::review::Suppressed;
+
+/// Said once to a fresh child, before its first job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Rule files of the repository (`.pullmill/rules/*.yml`), read from the base: path and text.
+    pub user_rules: Vec<(RepoPath, String)>,
+    /// Rules that are switched off, by id or `prefix.*`.
+    pub rules_off: Vec<String>,
+    /// Severities that the configuration overrides, by rule id or `prefix.*`.
+    pub severities: Vec<(String, Severity)>,
+}
+
+/// Both sides of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Path at head, or at base for a deleted file.
+    pub path: RepoPath,
+    /// Path at base, if it differs.
+    pub old_path: Option<RepoPath>,
+    /// The text before, if there was any.
+    pub base: Option<std::sync::Arc<[u8]>>,
+    /// The text now, if there is any.
+    pub head: Option<std::sync::Arc<[u8]>>,
+}
+
+/// What the child says of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobReport {
+    /// Of the base side, if the job had one.
+    pub base: Option<SideReport>,
+    /// Of the head side, if the job had one.
+    pub head: Option<SideReport>,
+}
+
+/// What the child says of one side of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideReport {
+    /// Whether it was assessed.
+    pub outcome: Outcome,
+    /// Findings, with stems as fingerprints and no comment line.
+    pub findings: Vec<Finding>,
+    /// Findings set aside by an ignore comment with a reason, with stems as fingerprints.
+    pub suppressed: Vec<Suppressed>,
+    /// Functions, classes and the like, in order of appearance.
+    pub symbols: Vec<Symbol>,
+}
+
+/// A named piece of code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Symbol {
+    /// Qualified inside the file, e.g. `Session.open`.
+    pub name: String,
+    /// `function`, `method`, `class`, ….
+    pub kind: String,
+    /// First line, 1-based.
+    pub line: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// Equal digests mean equal code (white space apart).
+    pub digest: String,
+}

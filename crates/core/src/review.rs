@@ -1,0 +1,143 @@
+//! The result of a review: what changed, what was found, what was not looked at, and the judgement.
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{RepoPath, Status};
+use crate::coverage::FileCoverage;
+use crate::finding::{Agent, Finding, Location};
+use crate::risk::Risk;
+use crate::verdict::Verdict;
+
+/// Version of the JSON form; grows when a field changes its meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A whole review. Its JSON form is described by `schema/review.schema.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What was reviewed.
+    pub subject: Subject,
+    /// What changed, for people.
+    pub summary: Summary,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// The score.
+    pub risk: Risk,
+    /// Open findings, worst first.
+    pub findings: Vec<Finding>,
+    /// Findings that a person set aside, with the reason.
+    pub suppressed: Vec<Suppressed>,
+    /// How each agent fared.
+    pub agents: Vec<AgentEvidence>,
+    /// How each file fared.
+    pub coverage: Vec<FileCoverage>,
+    /// What the reader should know about the review itself, e.g. findings beyond the cap.
+    pub notes: Vec<String>,
+}
+
+/// What was reviewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// `change` or `scan`.
+    pub kind: SubjectKind,
+    /// How it was named or chosen.
+    pub label: String,
+    /// Commit the change starts from.
+    pub base: Option<String>,
+    /// Commit the change ends at.
+    pub head: Option<String>,
+}
+
+/// What kind of thing was reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// A change with two sides.
+    Change,
+    /// A tree as it is.
+    Scan,
+}
+
+/// What changed, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// One or two sentences.
+    pub headline: String,
+    /// Lines written.
+    pub added_lines: u32,
+    /// Lines taken away.
+    pub removed_lines: u32,
+    /// The parts of the repository that are touched.
+    pub components: Vec<Component>,
+    /// One row per file.
+    pub walkthrough: Vec<WalkthroughRow>,
+}
+
+/// A part of the repository that a change touches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// Folder name, or `(root)`.
+    pub name: String,
+    /// Files touched in it.
+    pub files: u32,
+    /// Lines written in it.
+    pub added_lines: u32,
+    /// Lines taken away in it.
+    pub removed_lines: u32,
+}
+
+/// What happened to one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalkthroughRow {
+    /// The file.
+    pub path: RepoPath,
+    /// Where it was before, if it moved.
+    pub old_path: Option<RepoPath>,
+    /// What happened.
+    pub status: Status,
+    /// Lines written.
+    pub added_lines: u32,
+    /// Lines taken away.
+    pub removed_lines: u32,
+    /// In words, e.g. "adds `login`; changes `logout`".
+    pub what: String,
+}
+
+/// A finding that a person set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// The rule.
+    pub rule: String,
+    /// Where.
+    pub location: Location,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// `comment` or `baseline`.
+    pub by: SuppressedBy,
+    /// The reason given.
+    pub reason: String,
+}
+
+/// What set a finding aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuppressedBy {
+    /// An ignore comment in the code.
+    Comment,
+    /// The baseline file.
+    Baseline,
+}
+
+/// What an agent assessed, and whether completely.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentEvidence {
+    /// Which agent.
+    pub agent: Agent,
+    /// Whether it looked at everything that counts.
+    pub is_complete: bool,
+    /// Files it looked at.
+    pub files: u32,
+    /// Open findings it has.
+    pub findings: u32,
+}
