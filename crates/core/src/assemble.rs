@@ -20,7 +20,9 @@ use crate::change::{Change, FileChange, RepoPath};
 use crate::coverage::{FileCoverage, Outcome, SkipReason};
 use crate::finding::{Agent, Finding, Severity};
 use crate::job::JobReport;
-use crate::review::{AgentEvidence, Review, SCHEMA_VERSION, Subject, SubjectKind, Summary, Suppressed};
+use crate::review::{
+    AgentEvidence, Review, SCHEMA_VERSION, Subject, SubjectKind, Summary, Suppressed,
+};
 use crate::{risk, verdict};
 
 pub use floors::FloorRule;
@@ -160,16 +162,20 @@ struct Parts {
 fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review {
     let mut findings = parts.open;
     findings.sort_by(|a, b| a.rank().cmp(&b.rank()));
-    parts
-        .suppressed
-        .sort_by(|a, b| (&a.location, &a.rule, &a.fingerprint).cmp(&(&b.location, &b.rule, &b.fingerprint)));
+    parts.suppressed.sort_by(|a, b| {
+        (&a.location, &a.rule, &a.fingerprint).cmp(&(&b.location, &b.rule, &b.fingerprint))
+    });
     let risk = risk::assess(&findings, &parts.floors);
     let verdict = verdict::decide(&findings, &parts.coverage, incomplete, settings.fail_on);
     let agents = evidence(&findings, &parts.coverage, incomplete);
     let is_complete = agents.iter().all(|agent| agent.is_complete);
     summary::add_findings(&mut parts.summary, &findings, is_complete);
     if parts.merged > 0 {
-        let (noun, verb) = if parts.merged == 1 { ("finding says", "is") } else { ("findings say", "are") };
+        let (noun, verb) = if parts.merged == 1 {
+            ("finding says", "is")
+        } else {
+            ("findings say", "are")
+        };
         parts.notes.push(format!(
             "{} {noun} the same as another on the same line and {verb} not shown",
             parts.merged
@@ -197,7 +203,11 @@ fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review
     }
 }
 
-fn evidence(findings: &[Finding], coverage: &[FileCoverage], incomplete: &[String]) -> Vec<AgentEvidence> {
+fn evidence(
+    findings: &[Finding],
+    coverage: &[FileCoverage],
+    incomplete: &[String],
+) -> Vec<AgentEvidence> {
     let is_complete = incomplete.is_empty()
         && coverage.iter().all(|file| match &file.outcome {
             Outcome::Assessed { .. } => true,
@@ -213,7 +223,12 @@ fn evidence(findings: &[Finding], coverage: &[FileCoverage], incomplete: &[Strin
             agent,
             is_complete,
             files: count(files),
-            findings: count(findings.iter().filter(|finding| finding.agent == agent).count()),
+            findings: count(
+                findings
+                    .iter()
+                    .filter(|finding| finding.agent == agent)
+                    .count(),
+            ),
         })
         .collect()
 }

@@ -60,15 +60,13 @@ impl<'a> Renames<'a> {
         let mut aside = Vec::new();
         // Exact fingerprints go first, so that of several equal findings the listed one is set aside.
         for is_exact in [true, false] {
-            caused
-                .open
-                .retain(|one| match entries.take(one, is_exact) {
-                    Some(reason) => {
-                        aside.push(suppressed(one, reason));
-                        false
-                    }
-                    None => true,
-                });
+            caused.open.retain(|one| match entries.take(one, is_exact) {
+                Some(reason) => {
+                    aside.push(suppressed(one, reason));
+                    false
+                }
+                None => true,
+            });
         }
         aside
     }

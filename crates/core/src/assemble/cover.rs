@@ -45,7 +45,12 @@ pub(super) fn base_gaps(files: &[&FileChange], analyses: &Analyses) -> Vec<Strin
         .iter()
         .filter(|file| is_base_unread(file, analyses.files.get(&file.path)))
         .filter(|file| matches!(&file.head, Side::Text(_)))
-        .map(|file| format!("the base of {} was not read: what is reported there may be older than the change", file.path));
+        .map(|file| {
+            format!(
+                "the base of {} was not read: what is reported there may be older than the change",
+                file.path
+            )
+        });
     unread.collect()
 }
 
@@ -72,15 +77,19 @@ fn outcome(file: &FileChange, analysis: Option<&Analysis>) -> Outcome {
         };
     }
     match (&file.head, analysis) {
-        (Side::Absent, Some(Analysis::Report(report))) => match report.base.as_ref().map(|side| &side.outcome) {
-            Some(Outcome::Assessed { language }) => assessed(language),
-            _ => assessed("text"),
-        },
+        (Side::Absent, Some(Analysis::Report(report))) => {
+            match report.base.as_ref().map(|side| &side.outcome) {
+                Some(Outcome::Assessed { language }) => assessed(language),
+                _ => assessed("text"),
+            }
+        }
         (Side::Text(_), Some(Analysis::Report(report))) => match &report.head {
             Some(side) => side.outcome.clone(),
             None => unanswered(),
         },
-        (Side::Text(head), None) if file.base.text() == Some(head) && file.old_path.is_none() => assessed("text"),
+        (Side::Text(head), None) if file.base.text() == Some(head) && file.old_path.is_none() => {
+            assessed("text")
+        }
         (Side::Text(_), _) => unanswered(),
         (other, _) => of_side(other),
     }
@@ -91,14 +100,20 @@ fn of_side(side: &Side) -> Outcome {
         Side::Absent | Side::Text(_) => assessed("text"),
         Side::Binary { size } => skipped(SkipReason::Binary, bytes(*size)),
         Side::TooLarge { size } => skipped(SkipReason::TooLarge, bytes(*size)),
-        Side::Submodule(commit) => skipped(SkipReason::Vendored, format!("submodule at {}", short(commit))),
+        Side::Submodule(commit) => skipped(
+            SkipReason::Vendored,
+            format!("submodule at {}", short(commit)),
+        ),
         Side::Symlink(_) => assessed("symlink"),
         Side::Unavailable(why) => skipped(SkipReason::Unavailable, why.clone()),
     }
 }
 
 fn unanswered() -> Outcome {
-    skipped(SkipReason::Stopped, "the analysis gave no answer".to_owned())
+    skipped(
+        SkipReason::Stopped,
+        "the analysis gave no answer".to_owned(),
+    )
 }
 
 fn assessed(language: &str) -> Outcome {

@@ -76,15 +76,25 @@ impl Kind {
             || path.starts_with(".github/actions/")
             || path.starts_with(".circleci/")
             || path.starts_with(".ci/")
-            || matches!(name, ".gitlab-ci.yml" | "jenkinsfile" | ".travis.yml" | "azure-pipelines.yml");
+            || matches!(
+                name,
+                ".gitlab-ci.yml" | "jenkinsfile" | ".travis.yml" | "azure-pipelines.yml"
+            );
         let is_requirements = name.contains("requirements") && matches!(extension, "txt" | "in");
         if is_ci {
             Some(Self::Workflow)
         } else if LOCKFILES.contains(&name) || extension == "lock" {
             Some(Self::Lockfile)
-        } else if MANIFESTS.contains(&name) || is_requirements || matches!(extension, "gemspec" | "csproj") {
+        } else if MANIFESTS.contains(&name)
+            || is_requirements
+            || matches!(extension, "gemspec" | "csproj")
+        {
             Some(Self::Manifest)
-        } else if name.starts_with("dockerfile") || name.ends_with(".dockerfile") || name.contains("docker-compose") || name == "containerfile" {
+        } else if name.starts_with("dockerfile")
+            || name.ends_with(".dockerfile")
+            || name.contains("docker-compose")
+            || name == "containerfile"
+        {
             Some(Self::Container)
         } else {
             None
@@ -111,7 +121,10 @@ impl Kind {
     }
 
     fn by_extension(name: &str, extension: &str) -> Self {
-        if matches!(name, "license" | "licence" | "notice" | "authors" | "readme" | "changelog" | "codeowners") {
+        if matches!(
+            name,
+            "license" | "licence" | "notice" | "authors" | "readme" | "changelog" | "codeowners"
+        ) {
             return Self::Documentation;
         }
         match extension {
@@ -121,9 +134,8 @@ impl Kind {
             "html" | "htm" | "xml" | "xsl" | "jinja" | "j2" | "tmpl" => Self::Markup,
             "png" | "jpg" | "jpeg" | "gif" | "svg" | "webp" | "ico" | "bmp" => Self::Image,
             "csv" | "tsv" | "parquet" | "jsonl" | "ndjson" | "sqlite" | "snap" => Self::Data,
-            "json" | "yml" | "yaml" | "toml" | "ini" | "cfg" | "conf" | "env" | "properties" | "editorconfig" => {
-                Self::Configuration
-            }
+            "json" | "yml" | "yaml" | "toml" | "ini" | "cfg" | "conf" | "env" | "properties"
+            | "editorconfig" => Self::Configuration,
             "" if name.starts_with('.') => Self::Configuration,
             _ if is_code_extension(extension) => Self::Code,
             _ => Self::Other,
@@ -169,9 +181,53 @@ impl Kind {
 fn is_code_extension(extension: &str) -> bool {
     matches!(
         extension,
-        "rs" | "py" | "pyi" | "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "java" | "go" | "c" | "h"
-            | "cc" | "cpp" | "cxx" | "hpp" | "hh" | "cs" | "rb" | "php" | "kt" | "kts" | "scala" | "swift" | "sh"
-            | "bash" | "zsh" | "ps1" | "pl" | "lua" | "ex" | "exs" | "erl" | "hs" | "ml" | "clj" | "dart" | "r"
-            | "jl" | "sql" | "vue" | "svelte" | "groovy" | "m" | "mm" | "zig"
+        "rs" | "py"
+            | "pyi"
+            | "js"
+            | "jsx"
+            | "mjs"
+            | "cjs"
+            | "ts"
+            | "tsx"
+            | "mts"
+            | "cts"
+            | "java"
+            | "go"
+            | "c"
+            | "h"
+            | "cc"
+            | "cpp"
+            | "cxx"
+            | "hpp"
+            | "hh"
+            | "cs"
+            | "rb"
+            | "php"
+            | "kt"
+            | "kts"
+            | "scala"
+            | "swift"
+            | "sh"
+            | "bash"
+            | "zsh"
+            | "ps1"
+            | "pl"
+            | "lua"
+            | "ex"
+            | "exs"
+            | "erl"
+            | "hs"
+            | "ml"
+            | "clj"
+            | "dart"
+            | "r"
+            | "jl"
+            | "sql"
+            | "vue"
+            | "svelte"
+            | "groovy"
+            | "m"
+            | "mm"
+            | "zig"
     )
 }

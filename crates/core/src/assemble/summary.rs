@@ -21,7 +21,8 @@ pub(super) fn of_change(files: &[&FileChange], analyses: &Analyses, depth: usize
     let mut walkthrough = Vec::new();
     let mut all_edits = Vec::new();
     for file in files {
-        let edits = report(file, analyses).map(|report| symbols::compare(&file.path, report, &moves));
+        let edits =
+            report(file, analyses).map(|report| symbols::compare(&file.path, report, &moves));
         walkthrough.push(row(file, edits.as_ref()));
         all_edits.push((Kind::of(&file.path), edits.unwrap_or_default()));
     }
@@ -64,7 +65,10 @@ pub(super) fn add_findings(summary: &mut Summary, findings: &[Finding], is_compl
     let counts: Vec<(usize, Severity)> = Severity::ALL
         .into_iter()
         .map(|severity| {
-            let number = findings.iter().filter(|one| one.severity == severity).count();
+            let number = findings
+                .iter()
+                .filter(|one| one.severity == severity)
+                .count();
             (number, severity)
         })
         .filter(|(number, _)| *number > 0)
@@ -143,13 +147,19 @@ fn mode_words(file: &FileChange) -> Option<String> {
 
 fn content_words(file: &FileChange, edits: Option<&Edits>) -> Option<String> {
     match (&file.base, &file.head) {
-        (_, Side::Submodule(commit)) => return Some(format!("points the submodule at {}", quote(short(commit)))),
+        (_, Side::Submodule(commit)) => {
+            return Some(format!("points the submodule at {}", quote(short(commit))));
+        }
         (_, Side::Symlink(target)) => return Some(format!("links to {}", quote(target))),
         (Side::Submodule(_), Side::Absent) => return Some("removes a submodule".to_owned()),
         (_, Side::Binary { .. }) => return Some(verb_and_kind(file, "a binary file")),
         _ => {}
     }
-    let is_untouched = file.hunks.is_empty() && matches!(file.status, Status::Renamed | Status::Copied | Status::ModeChanged);
+    let is_untouched = file.hunks.is_empty()
+        && matches!(
+            file.status,
+            Status::Renamed | Status::Copied | Status::ModeChanged
+        );
     if is_untouched {
         return None;
     }
@@ -183,8 +193,17 @@ fn headline(
     if files.is_empty() {
         return "Changes nothing".to_owned();
     }
-    let lines = if added + removed == 0 { String::new() } else { format!(" (+{added} −{removed})") };
-    let mut text = format!("{} {}{}{lines}", verb(files), files_word(files.len()), places(components));
+    let lines = if added + removed == 0 {
+        String::new()
+    } else {
+        format!(" (+{added} −{removed})")
+    };
+    let mut text = format!(
+        "{} {}{}{lines}",
+        verb(files),
+        files_word(files.len()),
+        places(components)
+    );
     let doing = doing(edits);
     if !doing.is_empty() {
         text.push_str(&format!(": {doing}"));
@@ -218,7 +237,11 @@ fn doing(edits: &[(Kind, Edits)]) -> String {
         }
     }
     let mut parts = Vec::new();
-    for (verb, names) in [("adds", &total.added), ("changes", &total.changed), ("removes", &total.removed)] {
+    for (verb, names) in [
+        ("adds", &total.added),
+        ("changes", &total.changed),
+        ("removes", &total.removed),
+    ] {
         if !names.is_empty() {
             parts.push(format!("{verb} {}", list(names)));
         }
@@ -228,7 +251,11 @@ fn doing(edits: &[(Kind, Edits)]) -> String {
         [(old, new)] => parts.push(format!("renames {} to {}", quote(old), quote(new))),
         many => parts.push(format!("renames {} functions or classes", many.len())),
     }
-    let moved: Vec<String> = total.moved_here.iter().map(|(name, _)| name.clone()).collect();
+    let moved: Vec<String> = total
+        .moved_here
+        .iter()
+        .map(|(name, _)| name.clone())
+        .collect();
     if !moved.is_empty() {
         parts.push(format!("moves {}", list(&moved)));
     }
@@ -247,7 +274,13 @@ fn kinds(edits: &[(Kind, Edits)]) -> String {
     let words: Vec<&str> = numbers
         .iter()
         .filter(|(kind, _)| **kind != Kind::Other || numbers.len() > 1)
-        .map(|(kind, number)| if *number == 1 { kind.one() } else { kind.many() })
+        .map(|(kind, number)| {
+            if *number == 1 {
+                kind.one()
+            } else {
+                kind.many()
+            }
+        })
         .collect();
     match words.split_last() {
         None => String::new(),
@@ -280,11 +313,16 @@ fn components(rows: &[WalkthroughRow], depth: usize) -> Vec<Component> {
     let mut depth = depth.max(1);
     let deepest = depth + EXTRA_DEPTH;
     let names_at = |depth| -> BTreeSet<String> {
-        rows.iter().map(|row| component_name(&row.path, depth)).collect()
+        rows.iter()
+            .map(|row| component_name(&row.path, depth))
+            .collect()
     };
     while depth < deepest {
         let now = names_at(depth);
-        if now.len() != 1 || names_at(depth + 1) == now || rows.iter().any(|row| folders(&row.path) <= depth) {
+        if now.len() != 1
+            || names_at(depth + 1) == now
+            || rows.iter().any(|row| folders(&row.path) <= depth)
+        {
             break;
         }
         depth += 1;

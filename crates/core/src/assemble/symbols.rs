@@ -78,7 +78,10 @@ pub(super) fn compare(path: &RepoPath, report: &JobReport, moves: &Moves) -> Edi
         if let Some(index) = twin {
             let old = gone.remove(index);
             edits.renamed.push((old.name.clone(), symbol.name.clone()));
-        } else if let Some(origin) = moves.origin(&symbol.digest).filter(|origin| *origin != path) {
+        } else if let Some(origin) = moves
+            .origin(&symbol.digest)
+            .filter(|origin| *origin != path)
+        {
             edits.moved_here.push((symbol.name.clone(), origin.clone()));
         } else {
             edits.added.push(symbol.name.clone());
@@ -116,7 +119,11 @@ impl Edits {
             origins.entry(origin).or_default().push(name.clone());
         }
         for (origin, names) in origins {
-            parts.push(format!("takes {} from {}", list(&names), quote(origin.as_str())));
+            parts.push(format!(
+                "takes {} from {}",
+                list(&names),
+                quote(origin.as_str())
+            ));
         }
         parts.join("; ")
     }
@@ -126,8 +133,13 @@ impl Edits {
         drop_members(&mut self.added);
         drop_members(&mut self.removed);
         drop_members(&mut self.moved_away);
-        let roots: BTreeSet<String> = self.moved_here.iter().map(|(name, _)| name.clone()).collect();
-        self.moved_here.retain(|(name, _)| !has_root_in(name, &roots));
+        let roots: BTreeSet<String> = self
+            .moved_here
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.moved_here
+            .retain(|(name, _)| !has_root_in(name, &roots));
         let renamed: BTreeSet<String> = self.renamed.iter().map(|(_, new)| new.clone()).collect();
         self.renamed.retain(|(_, new)| !has_root_in(new, &renamed));
         let touched: Vec<String> = self
