@@ -341,7 +341,8 @@ fn components(rows: &[WalkthroughRow], depth: usize) -> Vec<Component> {
         group.removed_lines = group.removed_lines.saturating_add(row.removed_lines);
     }
     let mut components: Vec<Component> = groups.into_values().collect();
-    components.sort_by(|a, b| b.files.cmp(&a.files).then_with(|| a.name.cmp(&b.name)));
+    let lines = |one: &Component| one.added_lines.saturating_add(one.removed_lines);
+    components.sort_by(|a, b| (b.files, lines(b), &a.name).cmp(&(a.files, lines(a), &b.name)));
     components
 }
 

@@ -2,7 +2,7 @@
 
 mod neutral;
 #[cfg(test)]
-mod tests;
+pub(in crate::render) mod tests;
 
 use pullmill_core::change::Status;
 use pullmill_core::coverage::Outcome;
@@ -81,7 +81,7 @@ fn judgement(page: &mut Page, review: &Review) {
     let (sign, word) = match review.verdict.outlook {
         Outlook::Pass => ("✅", "Pass"),
         Outlook::Fail => ("❌", "Fail"),
-        Outlook::Inconclusive => ("⚠️", "Inconclusive"),
+        Outlook::Inconclusive => ("🟡", "Inconclusive"),
     };
     let reasons = &review.verdict.reasons;
     let first = reasons.first().map(String::as_str).unwrap_or_default();
@@ -134,7 +134,7 @@ fn findings(page: &mut Page, findings: &[Finding]) {
             .iter()
             .filter(|one| one.severity == severity)
             .collect();
-        if group.is_empty() || page.out.len() > FINDINGS_UNTIL {
+        if group.is_empty() {
             continue;
         }
         let noun = if group.len() == 1 {
@@ -148,7 +148,6 @@ fn findings(page: &mut Page, findings: &[Finding]) {
             write_finding(page, finding);
             if page.out.len() > FINDINGS_UNTIL {
                 page.out.truncate(before);
-                // Marks the page as full for the groups that follow.
                 return left_out(page, findings.len() - shown);
             }
             shown += 1;
@@ -272,10 +271,9 @@ fn table(page: &mut Page, rows: &[WalkthroughRow]) {
             Status::ModeChanged => "mode",
         };
         let line = format!(
-            "| {letter} | {} | +{} −{} | {} |",
+            "| {letter} | {} | {} | {} |",
             code(row.path.as_str()),
-            row.added_lines,
-            row.removed_lines,
+            lines(row),
             prose(&row.what)
         );
         if index >= MAX_ROWS || page.out.len() + line.len() > LISTS_UNTIL {
@@ -285,6 +283,16 @@ fn table(page: &mut Page, rows: &[WalkthroughRow]) {
         page.line(&line);
     }
     page.out.push('\n');
+}
+
+fn lines(row: &WalkthroughRow) -> String {
+    let counts = [("+", row.added_lines), ("−", row.removed_lines)];
+    let words: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(sign, count)| format!("{sign}{count}"))
+        .collect();
+    words.join(" ")
 }
 
 fn suppressed(page: &mut Page, all: &[Suppressed]) {

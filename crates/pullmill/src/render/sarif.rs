@@ -5,7 +5,7 @@
 
 mod log;
 #[cfg(test)]
-mod tests;
+pub(in crate::render) mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

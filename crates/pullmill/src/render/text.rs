@@ -50,9 +50,8 @@ pub fn render(review: &Review, style: &TextStyle) -> String {
     for (index, finding) in review.findings.iter().enumerate() {
         if index == 0 {
             paper.title(&format!("Findings ({})", review.findings.len()));
-        } else {
-            paper.blank();
         }
+        paper.blank();
         write_finding(&mut paper, finding);
     }
     suppressed(&mut paper, &review.suppressed);
@@ -116,11 +115,8 @@ fn risk(paper: &mut Paper, review: &Review) {
         } else {
             "+"
         };
-        paper.lead(
-            "      ",
-            4,
-            &one_line(&format!("{sign}{}: {}", reason.points, reason.message)),
-        );
+        let text = format!("{sign}{}: {}", reason.points, reason.message);
+        paper.prose(6, &one_line(&text));
     }
     if risk.reasons.len() > MAX_REASONS {
         paper.prose(

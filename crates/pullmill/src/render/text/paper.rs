@@ -7,6 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::TextStyle;
 use crate::render::escape::one_line;
 
+/// Prose with less room than this goes below its lead.
+const LEAST_ROOM: usize = 20;
 const LEAST_WIDTH: usize = 40;
 /// Longer lines of prose are hard to read.
 const MOST_WIDTH: usize = 110;
@@ -117,7 +119,7 @@ impl Paper {
 
     fn paragraph(&mut self, lead: &str, hang: usize, text: &str, ink: Option<Ink>) {
         // A lead that leaves no room for words gets them on the next line.
-        let (hang, is_below) = if hang + 16 > self.width {
+        let (hang, is_below) = if hang + LEAST_ROOM > self.width {
             (6, true)
         } else {
             (hang, false)
