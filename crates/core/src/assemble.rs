@@ -4,6 +4,7 @@ mod baseline;
 mod cause;
 mod cover;
 mod floors;
+mod headline;
 mod kind;
 mod merge;
 mod place;
@@ -169,7 +170,7 @@ fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review
     let verdict = verdict::decide(&findings, &parts.coverage, incomplete, settings.fail_on);
     let agents = evidence(&findings, &parts.coverage, incomplete);
     let is_complete = agents.iter().all(|agent| agent.is_complete);
-    summary::add_findings(&mut parts.summary, &findings, is_complete);
+    headline::add_findings(&mut parts.summary, &findings, is_complete);
     if parts.merged > 0 {
         let (noun, verb) = if parts.merged == 1 {
             ("finding says", "is")

@@ -76,14 +76,16 @@ impl Glob {
     /// Whether the pattern covers the whole path.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        let names: Vec<Vec<char>> = path
-            .split('/')
-            .map(|segment| segment.chars().collect())
-            .collect();
+        self.matches_split(&SplitPath::of(path))
+    }
+
+    /// Like [`Self::matches`], for a path that many patterns are tried on.
+    #[must_use]
+    pub fn matches_split(&self, path: &SplitPath) -> bool {
         self.alternatives.iter().any(|pattern| {
             wild(
                 pattern,
-                &names,
+                &path.names,
                 |segment| *segment == Segment::Deep,
                 |segment, name| match segment {
                     Segment::Deep => false,
@@ -93,6 +95,23 @@ impl Glob {
                 },
             )
         })
+    }
+}
+
+/// A path cut into its segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitPath {
+    names: Vec<Vec<char>>,
+}
+
+impl SplitPath {
+    /// Cuts a path.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        let names = path.split('/').map(|name| name.chars().collect());
+        Self {
+            names: names.collect(),
+        }
     }
 }
 

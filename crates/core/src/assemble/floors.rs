@@ -1,7 +1,7 @@
 //! Which paths raise the risk of a change, whatever is found in them. The list of defaults stands here and nowhere else.
 
-use crate::change::{FileChange, Side};
-use crate::glob::Glob;
+use crate::change::{FileChange, RepoPath, Side};
+use crate::glob::{Glob, SplitPath};
 use crate::risk::Floor;
 
 /// Touching one of `paths` raises the score to at least `score`.
@@ -94,61 +94,64 @@ impl FloorRule {
             .collect()
     }
 
-    /// Whether the file raises this floor: either of its paths matches, or it is a submodule and this is the floor of dependencies.
-    fn is_touched_by(&self, file: &FileChange) -> bool {
-        let is_submodule = [&file.base, &file.head]
-            .iter()
-            .any(|side| matches!(side, Side::Submodule(_)));
-        (is_submodule && self.name == "dependencies")
-            || [Some(&file.path), file.old_path.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|path| self.matches(&path.as_str().to_ascii_lowercase()))
+    fn matches(&self, path: &SplitPath) -> bool {
+        self.paths.iter().any(|glob| glob.matches_split(path))
     }
 
-    fn matches(&self, lower_path: &str) -> bool {
-        self.paths.iter().any(|glob| glob.matches(lower_path))
+    fn in_lower_case(&self) -> Self {
+        let lower = |glob: &Glob| Glob::parse(&glob.as_str().to_ascii_lowercase()).ok();
+        Self {
+            name: self.name.clone(),
+            score: self.score,
+            paths: self.paths.iter().filter_map(lower).collect(),
+        }
     }
 }
 
 /// The floors that the change touches, each with the first path that does.
+///
+/// Either path of a file counts. A submodule is a dependency, wherever it lies.
 pub(super) fn touched(files: &[&FileChange], rules: &[FloorRule]) -> Vec<Floor> {
-    rules
-        .iter()
-        .map(FloorRule::in_lower_case)
-        .filter_map(|rule| {
-            let file = files.iter().find(|file| rule.is_touched_by(file))?;
-            Some(Floor {
-                name: rule.name.clone(),
-                score: rule.score,
-                path: file.path.clone(),
-            })
-        })
-        .collect()
-}
-
-impl FloorRule {
-    fn in_lower_case(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            score: self.score,
-            paths: self
-                .paths
-                .iter()
-                .filter_map(|glob| Glob::parse(&glob.as_str().to_ascii_lowercase()).ok())
-                .collect(),
+    let rules: Vec<FloorRule> = rules.iter().map(FloorRule::in_lower_case).collect();
+    let mut first: Vec<Option<&RepoPath>> = vec![None; rules.len()];
+    for file in files {
+        let paths: Vec<SplitPath> = [Some(&file.path), file.old_path.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|path| SplitPath::of(&path.as_str().to_ascii_lowercase()))
+            .collect();
+        for (rule, first) in rules.iter().zip(&mut first) {
+            let is_dependency = rule.name == "dependencies" && has_submodule(file);
+            if first.is_none() && (is_dependency || paths.iter().any(|path| rule.matches(path))) {
+                *first = Some(&file.path);
+            }
         }
     }
+    let floors = rules.into_iter().zip(first).filter_map(|(rule, path)| {
+        Some(Floor {
+            name: rule.name,
+            score: rule.score,
+            path: path?.clone(),
+        })
+    });
+    floors.collect()
+}
+
+fn has_submodule(file: &FileChange) -> bool {
+    [&file.base, &file.head]
+        .iter()
+        .any(|side| matches!(side, Side::Submodule(_)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{DEFAULTS, FloorRule};
+    use crate::glob::SplitPath;
 
     fn floor_of(path: &str) -> Option<String> {
         FloorRule::defaults()
             .into_iter()
-            .find(|rule| rule.matches(&path.to_ascii_lowercase()))
+            .find(|rule| rule.matches(&SplitPath::of(&path.to_ascii_lowercase())))
             .map(|rule| rule.name)
     }
 

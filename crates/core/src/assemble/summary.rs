@@ -3,19 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind::Kind;
-use super::symbols::{self, Edits, Moves, list, quote};
-use super::{Analyses, Analysis, count};
+use super::symbols::{self, Edits, Moves, quote};
+use super::{Analyses, Analysis, count, headline};
 use crate::change::{FileChange, RepoPath, Side, Status};
-use crate::finding::{Finding, Severity};
 use crate::hunk::LineKind;
 use crate::job::JobReport;
 use crate::review::{Component, Summary, WalkthroughRow};
 
 /// How many folders deeper than configured a component may lie if everything is in one folder.
 const EXTRA_DEPTH: usize = 3;
-const COMPONENTS_IN_HEADLINE: usize = 3;
 
-/// Summarises a change; findings are added by [`add_findings`].
+/// Summarises a change; findings are added by [`headline::add_findings`].
 pub(super) fn of_change(files: &[&FileChange], analyses: &Analyses, depth: usize) -> Summary {
     let moves = Moves::of(reports(analyses));
     let mut walkthrough = Vec::new();
@@ -30,7 +28,7 @@ pub(super) fn of_change(files: &[&FileChange], analyses: &Analyses, depth: usize
     let added_lines = sum(walkthrough.iter().map(|row| row.added_lines));
     let removed_lines = sum(walkthrough.iter().map(|row| row.removed_lines));
     Summary {
-        headline: headline(files, &components, (added_lines, removed_lines), &all_edits),
+        headline: headline::of_change(files, &components, (added_lines, removed_lines), &all_edits),
         added_lines,
         removed_lines,
         components,
@@ -54,37 +52,10 @@ pub(super) fn of_scan(analyses: &Analyses, depth: usize) -> Summary {
         .collect();
     let components = components(&rows, depth);
     Summary {
-        headline: format!("Scans {}{}", files_word(rows.len()), places(&components)),
+        headline: headline::of_scan(rows.len(), &components),
         components,
         ..Summary::default()
     }
-}
-
-/// Ends the headline with what was found.
-pub(super) fn add_findings(summary: &mut Summary, findings: &[Finding], is_complete: bool) {
-    let counts: Vec<(usize, Severity)> = Severity::ALL
-        .into_iter()
-        .map(|severity| {
-            let number = findings
-                .iter()
-                .filter(|one| one.severity == severity)
-                .count();
-            (number, severity)
-        })
-        .filter(|(number, _)| *number > 0)
-        .collect();
-    let words: Vec<String> = counts
-        .iter()
-        .map(|(number, severity)| format!("{number} {}", severity.word()))
-        .collect();
-    let found = match (words.split_last(), findings.len()) {
-        (None, _) if is_complete => "no findings".to_owned(),
-        (None, _) => "no findings in what was assessed".to_owned(),
-        (Some((only, [])), 1) => format!("{only} finding"),
-        (Some((only, [])), _) => format!("{only} findings"),
-        (Some((last, front)), _) => format!("{} and {last} findings", front.join(", ")),
-    };
-    summary.headline.push_str(&format!("; {found}."));
 }
 
 fn reports(analyses: &Analyses) -> impl Iterator<Item = (&RepoPath, &JobReport)> + Clone {
@@ -184,129 +155,7 @@ fn verb_and_kind(file: &FileChange, kind: &str) -> String {
     format!("{verb} {kind}")
 }
 
-fn headline(
-    files: &[&FileChange],
-    components: &[Component],
-    (added, removed): (u32, u32),
-    edits: &[(Kind, Edits)],
-) -> String {
-    if files.is_empty() {
-        return "Changes nothing".to_owned();
-    }
-    let lines = if added + removed == 0 {
-        String::new()
-    } else {
-        format!(" (+{added} −{removed})")
-    };
-    let mut text = format!(
-        "{} {}{}{lines}",
-        verb(files),
-        files_word(files.len()),
-        places(components)
-    );
-    let doing = doing(edits);
-    if !doing.is_empty() {
-        text.push_str(&format!(": {doing}"));
-    }
-    text
-}
-
-fn verb(files: &[&FileChange]) -> &'static str {
-    let is_all = |status| files.iter().all(|file| file.status == status);
-    if is_all(Status::Added) {
-        "Adds"
-    } else if is_all(Status::Deleted) {
-        "Removes"
-    } else if is_all(Status::Renamed) && files.iter().all(|file| file.hunks.is_empty()) {
-        "Moves"
-    } else {
-        "Changes"
-    }
-}
-
-/// What the change does, by the names of code outside tests; if there are none, by the kinds of files.
-fn doing(edits: &[(Kind, Edits)]) -> String {
-    let mut total = Edits::default();
-    for (kind, one) in edits {
-        if *kind != Kind::Test {
-            total.added.extend(one.added.iter().cloned());
-            total.changed.extend(one.changed.iter().cloned());
-            total.removed.extend(one.removed.iter().cloned());
-            total.renamed.extend(one.renamed.iter().cloned());
-            total.moved_here.extend(one.moved_here.iter().cloned());
-        }
-    }
-    let mut parts = Vec::new();
-    for (verb, names) in [
-        ("adds", &total.added),
-        ("changes", &total.changed),
-        ("removes", &total.removed),
-    ] {
-        if !names.is_empty() {
-            parts.push(format!("{verb} {}", list(names)));
-        }
-    }
-    match total.renamed.as_slice() {
-        [] => {}
-        [(old, new)] => parts.push(format!("renames {} to {}", quote(old), quote(new))),
-        many => parts.push(format!("renames {} functions or classes", many.len())),
-    }
-    let moved: Vec<String> = total
-        .moved_here
-        .iter()
-        .map(|(name, _)| name.clone())
-        .collect();
-    if !moved.is_empty() {
-        parts.push(format!("moves {}", list(&moved)));
-    }
-    if parts.is_empty() {
-        kinds(edits)
-    } else {
-        parts.join(", ")
-    }
-}
-
-fn kinds(edits: &[(Kind, Edits)]) -> String {
-    let mut numbers: BTreeMap<Kind, usize> = BTreeMap::new();
-    for (kind, _) in edits {
-        *numbers.entry(*kind).or_insert(0) += 1;
-    }
-    let words: Vec<&str> = numbers
-        .iter()
-        .filter(|(kind, _)| **kind != Kind::Other || numbers.len() > 1)
-        .map(|(kind, number)| {
-            if *number == 1 {
-                kind.one()
-            } else {
-                kind.many()
-            }
-        })
-        .collect();
-    match words.split_last() {
-        None => String::new(),
-        Some((only, [])) => (*only).to_owned(),
-        Some((last, front)) => format!("{} and {last}", front.join(", ")),
-    }
-}
-
-fn places(components: &[Component]) -> String {
-    let names: Vec<String> = components.iter().map(|one| quote(&one.name)).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [_] if components[0].name == ROOT => " in the root folder".to_owned(),
-        [only] => format!(" in {only}"),
-        [front @ .., last] if names.len() <= COMPONENTS_IN_HEADLINE => {
-            format!(" in {} and {last}", front.join(", "))
-        }
-        _ => format!(
-            " in {} and {} more folders",
-            names[..COMPONENTS_IN_HEADLINE - 1].join(", "),
-            names.len() + 1 - COMPONENTS_IN_HEADLINE
-        ),
-    }
-}
-
-const ROOT: &str = "(root)";
+pub(super) const ROOT: &str = "(root)";
 
 /// Groups files by their leading folders: deeper than `depth` as long as all are in one and the same folder.
 fn components(rows: &[WalkthroughRow], depth: usize) -> Vec<Component> {
@@ -355,13 +204,6 @@ fn component_name(path: &RepoPath, depth: usize) -> String {
     match parts.len() - 1 {
         0 => ROOT.to_owned(),
         folders => parts[..folders.min(depth)].join("/"),
-    }
-}
-
-fn files_word(number: usize) -> String {
-    match number {
-        1 => "1 file".to_owned(),
-        _ => format!("{number} files"),
     }
 }
 

@@ -70,13 +70,17 @@ impl Moves {
 pub(super) fn compare(path: &RepoPath, report: &JobReport, moves: &Moves) -> Edits {
     let (base, head) = sides(report);
     let mut edits = Edits::default();
-    let mut gone = missing(base, head);
+    let gone = missing(base, head);
+    let mut twins: BTreeMap<(&str, &str), Vec<&Symbol>> = BTreeMap::new();
+    for symbol in gone.iter().rev() {
+        let twin = twins.entry((&symbol.digest, &symbol.kind)).or_default();
+        twin.push(symbol);
+    }
+    let mut found: BTreeSet<&str> = BTreeSet::new();
     for symbol in missing(head, base) {
-        let twin = gone
-            .iter()
-            .position(|old| old.digest == symbol.digest && old.kind == symbol.kind);
-        if let Some(index) = twin {
-            let old = gone.remove(index);
+        let same = twins.get_mut(&(symbol.digest.as_str(), symbol.kind.as_str()));
+        if let Some(old) = same.and_then(Vec::pop) {
+            found.insert(&old.name);
             edits.renamed.push((old.name.clone(), symbol.name.clone()));
         } else if let Some(origin) = moves
             .origin(&symbol.digest)
@@ -88,6 +92,9 @@ pub(super) fn compare(path: &RepoPath, report: &JobReport, moves: &Moves) -> Edi
         }
     }
     for symbol in gone {
+        if found.contains(symbol.name.as_str()) {
+            continue;
+        }
         match moves.origin(&symbol.digest) {
             Some(_) => edits.moved_away.push(symbol.name.clone()),
             None => edits.removed.push(symbol.name.clone()),
@@ -142,7 +149,7 @@ impl Edits {
             .retain(|(name, _)| !has_root_in(name, &roots));
         let renamed: BTreeSet<String> = self.renamed.iter().map(|(_, new)| new.clone()).collect();
         self.renamed.retain(|(_, new)| !has_root_in(new, &renamed));
-        let touched: Vec<String> = self
+        let touched: BTreeSet<String> = self
             .added
             .iter()
             .chain(&self.removed)
@@ -153,7 +160,8 @@ impl Edits {
             .collect();
         self.changed.retain(|name| {
             let prefix = format!("{name}.");
-            !touched.iter().any(|other| other.starts_with(&prefix))
+            let next = touched.range(prefix.clone()..).next();
+            !next.is_some_and(|other| other.starts_with(&prefix))
         });
     }
 }
