@@ -261,7 +261,10 @@ mod tests {
             of_regex("^(md5|sha1)$"),
             Some(vec!["md5".to_owned(), "sha1".to_owned()])
         );
-        assert_eq!(of_regex("x*secret$"), Some(vec!["secret".to_owned()]));
+        assert_eq!(
+            of_regex("x*secret$"),
+            Some(vec!["xsecret".to_owned(), "secret".to_owned()])
+        );
         assert_eq!(of_regex("ab?"), None);
     }
 }
