@@ -1,32 +1,27 @@
 //! Data flow: follows untrusted values from where they come in to where they do harm.
 
-use std::sync::Arc;
+mod call;
+mod container;
+mod eval;
+mod exec;
+mod fold;
+mod guard;
+pub mod ir;
+pub mod lower;
+pub mod model;
+mod rules;
+mod run;
+mod sink;
+mod value;
 
-use serde_json::Value;
+pub use rules::FlowRules;
 
 use crate::hit::Hit;
-use crate::rule::RuleMeta;
-use crate::source::Source;
+use crate::language::Language;
 
-/// The flow rules and the model of one language.
-#[derive(Debug, Default)]
-pub struct FlowRules;
-
-impl FlowRules {
-    /// Puts the models and rules of a language together.
-    ///
-    /// # Errors
-    /// What is wrong with them, by rule.
-    pub fn load(
-        _models: Vec<Value>,
-        _rules: Vec<(Arc<RuleMeta>, Value)>,
-    ) -> Result<Self, Vec<String>> {
-        Ok(Self)
-    }
-}
-
-/// Every unbroken way from a source to a sink in a parsed file.
+/// Follows values through one file. The flag says that some function was too long to be gone through to its end.
 #[must_use]
-pub fn analyse(_source: &Source, _rules: &FlowRules) -> Vec<Hit> {
-    Vec::new()
+pub fn analyse(language: Language, text: &str, root: tree_sitter::Node<'_>, rules: &FlowRules) -> (Vec<Hit>, bool) {
+    let Some(unit) = lower::unit(language, text, root) else { return (Vec::new(), false) };
+    run::Run::new(&unit, rules, text).whole()
 }
