@@ -1,13 +1,12 @@
 //! Calls: sinks are checked, calls inside the file are followed, everything else does what the model says.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::eval::{fixes_target, settled};
 use super::fold;
 use super::ir::{Call, Const, Expr, ExprKind, FunctionId, Name, Receiver, Span};
 use super::model::{Candidates, Selector, When};
-use super::rules::{ALL_DANGERS, Sanitizer};
+use super::rules::{ALL_DANGERS, Dangers};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{BEHIND_PREFIX, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit, merge_flows};
 
@@ -92,7 +91,7 @@ impl<'a> Run<'a> {
                 let callee = self.eval(&call.callee, state);
                 let path = callee.path.clone();
                 let last = path.as_deref().map_or("", super::model::last_segment);
-                let names = Candidates { last: Rc::from(last), typed: None, has_receiver: path.as_deref().is_some_and(|path| path.contains('.')), path };
+                let names = Candidates { last: Rc::from(last), typed: Vec::new(), has_receiver: path.as_deref().is_some_and(|path| path.contains('.')), path };
                 (names, callee, None)
             }
         };
@@ -311,10 +310,9 @@ impl<'a> Run<'a> {
         value.flows = self.carried(call, state);
         if rules.clean.has(&call.names) {
             value.flows.clear();
-        } else if let Some(sanitizer) = self.sanitizer(call, state) {
-            let marks = sanitizer.marks.iter().fold(0, |all, mark| all | mark_bit(*mark));
+        } else if let Some((clears, marks)) = self.sanitizer(call, state) {
             for flow in &mut value.flows {
-                flow.cleared |= sanitizer.clears;
+                flow.cleared |= clears;
                 flow.marks |= marks;
             }
         } else if rules.whole.has(&call.names) {
@@ -392,8 +390,13 @@ impl<'a> Run<'a> {
         flows
     }
 
-    fn sanitizer(&self, call: &Evaluated<'a>, state: &State) -> Option<Arc<Sanitizer>> {
-        self.rules.sanitizers.find(&call.names).find(|sanitizer| self.holds(&sanitizer.when, call, state)).cloned()
+    /// What all sanitisers of this name do together: dangers that are gone, and marks.
+    fn sanitizer(&self, call: &Evaluated<'a>, state: &State) -> Option<(Dangers, u8)> {
+        let all = self.rules.sanitizers.find(&call.names).filter(|sanitizer| self.holds(&sanitizer.when, call, state));
+        all.fold(None, |known, sanitizer| {
+            let (clears, marks) = known.unwrap_or_default();
+            Some((clears | sanitizer.clears, sanitizer.marks.iter().fold(marks, |all, mark| all | mark_bit(*mark))))
+        })
     }
 
     fn fills(&mut self, call: &Evaluated<'a>, state: &mut State) {

@@ -71,7 +71,7 @@ impl<'a> Run<'a> {
         }
         let path = self.unit.imports.get(name).unwrap_or(name);
         let mut value = Value::at(Rc::clone(path));
-        let names = Candidates { path: value.path.clone(), typed: None, last: last(path), has_receiver: path.contains('.') };
+        let names = Candidates { path: value.path.clone(), typed: Vec::new(), last: last(path), has_receiver: path.contains('.') };
         if let Some(source) = self.rules.source_fields.first(&names).cloned() {
             value.flows.push(self.flow(&source, span, path));
         }
@@ -148,10 +148,22 @@ impl<'a> Run<'a> {
     pub(crate) fn member_names(&self, base: &Value, name: &Name) -> Candidates {
         Candidates {
             path: base.path.as_ref().map(|path| Rc::from(format!("{path}.{name}"))),
-            typed: base.type_name.as_ref().map(|type_name| Rc::from(format!("{type_name}.{name}"))),
+            typed: base.type_name.as_ref().map(|type_name| self.typed_names(type_name, name)).unwrap_or_default(),
             last: Rc::clone(name),
             has_receiver: true,
         }
+    }
+
+    /// A member's names by type: the type's own, and those of the types that a class of the file extends.
+    fn typed_names(&self, type_name: &Name, member: &Name) -> Vec<Name> {
+        let mut names = vec![Rc::from(format!("{type_name}.{member}"))];
+        let mut class = self.unit.class_names.get(type_name);
+        for _ in 0..8 {
+            let Some(found) = class.and_then(|class| self.unit.classes.get(*class)) else { break };
+            names.extend(found.bases.iter().map(|base| Rc::from(format!("{base}.{member}"))));
+            class = found.bases.iter().find_map(|base| self.unit.class_names.get(base));
+        }
+        names
     }
 
     fn index(&mut self, base: &'a Expr, key: &'a Expr, span: Span, state: &mut State) -> Value {

@@ -346,6 +346,7 @@ impl<'a> Run<'a> {
     fn assign_element(&mut self, base: &'a Expr, key: &'a Expr, value: Value, span: Span, state: &mut State) {
         let owner = self.eval(base, state);
         let key = self.eval(key, state);
+        self.check_store(&owner, &key, &value, span, state);
         if let Some(super::ir::Const::Text(name)) = &key.constant {
             let name = Rc::clone(name);
             self.check_variable(&name, &value, span, state);

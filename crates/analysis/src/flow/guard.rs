@@ -143,8 +143,8 @@ impl<'a> Run<'a> {
                 Some(_) => return,
             }
         }
-        let on = guard.on.clone().unwrap_or_else(|| default_target(call));
-        let Some((value, _)) = call.select(&on) else { return };
+        let target = guard.target.clone().unwrap_or_else(|| default_target(call));
+        let Some((value, _)) = call.select(&target) else { return };
         let needed = guard.needs.map_or(0, mark_bit);
         let flows: Vec<u64> = state.flows(value, true).iter().filter(|flow| flow.marks & needed == needed).map(|flow| flow.source).collect();
         state.clear(&flows, guard.clears);

@@ -166,7 +166,7 @@ pub struct GuardEntry {
     /// The calls.
     pub call: Vec<String>,
     /// The value that is looked at; default `receiver` for methods written `*.name`, else 0.
-    pub on: Option<Selector>,
+    pub target: Option<Selector>,
     /// The answer that means harmless; default true.
     pub holds: Option<bool>,
     /// Dangers that are gone then; empty for every one.
@@ -258,6 +258,8 @@ pub struct SinkEntry {
     pub prefix: bool,
     /// Assignments to these fields.
     pub assign: Vec<String>,
+    /// Assignments to elements of these, by key; key and value both count.
+    pub store: Vec<String>,
     /// Assignments to variables, fields, keywords or functions whose name matches.
     #[serde(with = "pattern")]
     pub variable: Option<Regex>,
@@ -396,8 +398,8 @@ impl<T: Clone> NameIndex<T> {
 pub(crate) struct Candidates {
     /// The resolved path, e.g. `flask.request.args.get` or `$cursor.execute`.
     pub(crate) path: Option<std::rc::Rc<str>>,
-    /// `type.member`, if the receiver's type is known.
-    pub(crate) typed: Option<std::rc::Rc<str>>,
+    /// `type.member` for the receiver's type and those it extends, as far as they are known.
+    pub(crate) typed: Vec<std::rc::Rc<str>>,
     /// The last segment.
     pub(crate) last: std::rc::Rc<str>,
     /// Whether there is a receiver.
@@ -406,9 +408,7 @@ pub(crate) struct Candidates {
 
 impl Candidates {
     fn meet(&self, pattern: &NamePattern) -> bool {
-        if let Some(typed) = &self.typed
-            && pattern.matches(typed)
-        {
+        if self.typed.iter().any(|typed| pattern.matches(typed)) {
             return true;
         }
         if let Some(path) = &self.path

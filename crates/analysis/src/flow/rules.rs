@@ -45,7 +45,7 @@ pub(crate) struct Sanitizer {
 /// A guard, ready for use.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
-    pub(crate) on: Option<Selector>,
+    pub(crate) target: Option<Selector>,
     pub(crate) holds: bool,
     pub(crate) clears: Dangers,
     pub(crate) needs: Option<Mark>,
@@ -76,6 +76,7 @@ pub struct FlowRules {
     pub(crate) source_function_annotations: NameIndex<Arc<Source>>,
     pub(crate) sink_calls: NameIndex<Entry<SinkEntry>>,
     pub(crate) sink_assigns: NameIndex<Entry<SinkEntry>>,
+    pub(crate) sink_stores: NameIndex<Entry<SinkEntry>>,
     pub(crate) sink_returns: NameIndex<Entry<SinkEntry>>,
     pub(crate) sink_variables: Vec<(Regex, Entry<SinkEntry>)>,
     pub(crate) use_calls: NameIndex<Entry<UseEntry>>,
@@ -120,6 +121,7 @@ impl FlowRules {
         let mut words: Vec<String> = [
             self.sink_calls.last_segments().collect::<Vec<_>>(),
             self.sink_assigns.last_segments().collect(),
+            self.sink_stores.last_segments().collect(),
             self.sink_returns.last_segments().collect(),
             self.use_calls.last_segments().collect(),
             self.use_assigns.last_segments().collect(),
@@ -183,6 +185,7 @@ impl FlowRules {
             let entry = (index, Arc::new(sink.clone()));
             self.sink_calls.add(&sink.call, &entry);
             self.sink_assigns.add(&sink.assign, &entry);
+            self.sink_stores.add(&sink.store, &entry);
             self.sink_returns.add(&sink.returned_by, &entry);
             if let Some(pattern) = &sink.variable {
                 self.sink_variables.push((pattern.clone(), entry));
@@ -224,7 +227,7 @@ impl FlowRules {
 
     fn add_guard(&mut self, entry: &GuardEntry, clears: Dangers) {
         let guard = Arc::new(Guard {
-            on: entry.on.clone(),
+            target: entry.target.clone(),
             holds: entry.holds.unwrap_or(true),
             clears,
             needs: entry.needs,

@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
             let id = self.new_object(&mut state, fields);
             object = Some(id);
             let type_name = Some(Rc::clone(&self.unit.classes[class].name));
-            frame.insert(Rc::clone(name), Value { object: Some(id), type_name, ..Value::default() });
+            frame.insert(Rc::clone(name), Value { object: Some(id), type_name, ..Value::at(format!("${name}")) });
         }
         self.open_parameters(function, &mut frame, &mut state);
         state.frames.push(Rc::new(frame));
@@ -311,7 +311,7 @@ pub(crate) fn annotation_names(annotation: &Annotation) -> Candidates {
 pub(crate) fn candidates(name: &str) -> Candidates {
     Candidates {
         path: Some(Rc::from(name)),
-        typed: None,
+        typed: Vec::new(),
         last: Rc::from(super::model::last_segment(name)),
         has_receiver: name.contains('.'),
     }

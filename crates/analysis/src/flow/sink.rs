@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::call::Evaluated;
 use super::ir::{Const, Expr, Name, Span};
 use super::model::{SinkEntry, UseEntry};
-use super::run::{Run, annotation_names};
+use super::run::{Run, annotation_names, candidates};
 use super::value::{BEHIND_PREFIX, Flow, State, UNKNOWN_CALL, Value};
 
 impl<'a> Run<'a> {
@@ -86,6 +86,19 @@ impl<'a> Run<'a> {
             if wrong.when.iter().all(|condition| self.holds_for(condition, Some((value, base)), state)) {
                 let text = self.short(span);
                 self.report(rule, span, None, &text);
+            }
+        }
+    }
+
+    /// Assignments to elements.
+    pub(crate) fn check_store(&mut self, owner: &Value, key: &Value, value: &Value, span: Span, state: &State) {
+        let (Some(path), 0) = (&owner.path, self.quiet) else { return };
+        let sinks: Vec<_> = self.rules.sink_stores.find(&candidates(path)).cloned().collect();
+        for (rule, sink) in sinks {
+            let found = self.reaching(rule, &sink, value, state).or_else(|| self.reaching(rule, &sink, key, state));
+            if let Some(flow) = found {
+                let text = self.short(span);
+                self.report(rule, span, Some(&flow), &text);
             }
         }
     }
