@@ -92,6 +92,9 @@ fn add_rule<'p>(
     rule: Map<String, Value>,
     packs: &mut BTreeMap<&'p str, Pack>,
 ) -> Result<(), Box<dyn Error>> {
+    if id.is_none() && rule.contains_key("message") {
+        return Err("`id` is needed".into());
+    }
     if id.is_some() {
         let kinds = KINDS.iter().filter(|kind| rule.contains_key(**kind));
         if kinds.count() != 1 {

@@ -19,7 +19,7 @@ use self::classify::Class;
 use self::report::Side;
 use crate::hit::Hit;
 use crate::language::Language;
-use crate::pack::Pack;
+use crate::pack::{LanguageRules, Pack};
 use crate::rule::is_named_by;
 use crate::source::{ParseFault, Source};
 use crate::{document, flow, secrets};
@@ -96,7 +96,7 @@ impl Analyser {
 
     fn side(&self, path: &RepoPath, bytes: &[u8], class: &Class) -> SideReport {
         let mut looked = match class {
-            Class::Code(language) => self.code(path, bytes, *language),
+            Class::Code(language) => self.code(bytes, *language),
             Class::Text(name) => self.text(path, bytes, name),
             Class::Skipped {
                 reason,
@@ -121,47 +121,65 @@ impl Analyser {
         Side::new(path, &looked.source, &self.settings).report(looked.hits, looked.outcome)
     }
 
-    fn code(&self, path: &RepoPath, bytes: &[u8], language: Language) -> Looked {
+    fn code(&self, bytes: &[u8], language: Language) -> Looked {
         let (source, fault) = Source::parse(bytes, language);
-        let rules = match self.pack.language(language) {
-            Ok(rules) => rules,
-            Err(problems) => {
-                let detail = problems.join("; ");
-                return Looked {
-                    source,
-                    hits: Vec::new(),
-                    outcome: skipped(SkipReason::Stopped, &detail),
-                };
-            }
-        };
-        let mut hits = rules.matching.analyse(&source);
-        if source.tree().is_some() {
-            hits.extend(flow::analyse(&source, &rules.flow));
-        }
-        hits.extend(self.documents(&source, path));
-        let outcome = outcome_of_code(&source, fault, language);
-        Looked {
+        let mut looked = Looked {
+            outcome: outcome_of_code(&source, fault, language),
             source,
-            hits,
-            outcome,
+            hits: Vec::new(),
+        };
+        match self.pack.language(language) {
+            Ok(rules) => looked.run(language, rules),
+            Err(problems) => looked.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
         }
+        looked
     }
 
     fn text(&self, path: &RepoPath, bytes: &[u8], name: &str) -> Looked {
-        let source = Source::plain(bytes);
-        Looked {
-            hits: self.documents(&source, path),
-            source,
+        let mut looked = Looked {
+            source: Source::plain(bytes),
+            hits: Vec::new(),
             outcome: Outcome::Assessed {
                 language: name.to_owned(),
             },
+        };
+        if document::Format::of(path).is_some() {
+            self.document(path, &mut looked);
         }
+        looked
     }
 
-    fn documents(&self, source: &Source, path: &RepoPath) -> Vec<Hit> {
+    fn document(&self, path: &RepoPath, looked: &mut Looked) {
         match self.pack.documents() {
-            Ok(rules) => document::analyse(source, path, rules),
-            Err(_) => Vec::new(),
+            Ok(rules) => {
+                let found = document::analyse(looked.source.text(), path, rules);
+                looked.hits.extend(found.hits);
+                if let Some(problem) = found.parse_error {
+                    looked.outcome = skipped(SkipReason::ParseError, &problem);
+                }
+            }
+            Err(problems) => looked.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
+        }
+    }
+}
+
+impl Looked {
+    fn run(&mut self, language: Language, rules: &LanguageRules) {
+        let Some(tree) = self.source.tree() else {
+            return;
+        };
+        self.hits.extend(rules.matching.analyse(&self.source));
+        if !rules.flow_may_matter(self.source.text()) {
+            return;
+        }
+        let root = tree.root().get_inner_node();
+        let (hits, is_cut_short) = flow::analyse(language, self.source.text(), root, &rules.flow);
+        self.hits.extend(hits);
+        if is_cut_short && matches!(self.outcome, Outcome::Assessed { .. }) {
+            self.outcome = skipped(
+                SkipReason::TooLarge,
+                "a function is too long to follow values through it",
+            );
         }
     }
 }

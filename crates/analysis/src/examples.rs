@@ -6,9 +6,11 @@ use pullmill_core::change::RepoPath;
 use pullmill_core::coverage::Outcome;
 use pullmill_core::finding::Finding;
 use pullmill_core::job::{Job, SideReport};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::analyser::{Analyser, message_placeholders};
+use crate::document::DocumentRule;
 use crate::language::Language;
 use crate::rule::{Body, Rule};
 
@@ -116,7 +118,10 @@ fn try_example(rule: &Rule, analyser: &Analyser, text: &str, expected: bool) -> 
 
 fn paths(rule: &Rule) -> Vec<RepoPath> {
     if let Body::Document(body) = &rule.body {
-        return vec![document_path(body)];
+        return DocumentRule::deserialize(body)
+            .iter()
+            .map(DocumentRule::sample_path)
+            .collect();
     }
     rule.languages
         .iter()
@@ -124,41 +129,6 @@ fn paths(rule: &Rule) -> Vec<RepoPath> {
             RepoPath::from(format!("example.{}", language.extension()).as_str())
         })
         .collect()
-}
-
-/// A path that the first glob of a document rule matches.
-fn document_path(body: &Value) -> RepoPath {
-    let glob = body
-        .get("files")
-        .and_then(|files| files.get(0))
-        .and_then(Value::as_str);
-    let path = match glob {
-        Some(glob) => plain_path(glob),
-        None => match body.get("format").and_then(Value::as_str) {
-            Some("json") => "example.json".to_owned(),
-            Some("hcl") => "example.tf".to_owned(),
-            Some("dockerfile") => "Dockerfile".to_owned(),
-            _ => "example.yml".to_owned(),
-        },
-    };
-    RepoPath::from(path.as_str())
-}
-
-/// Fills the wildcards of a glob: the first of `{a,b}`, nothing for `**/`, a word for `*`.
-fn plain_path(glob: &str) -> String {
-    let mut path = glob.replace("**/", "");
-    while let (Some(open), Some(close)) = (path.find('{'), path.find('}')) {
-        let first = path
-            .get(open + 1..close)
-            .and_then(|choices| choices.split(',').next())
-            .unwrap_or_default()
-            .to_owned();
-        if close < open {
-            break;
-        }
-        path.replace_range(open..=close, &first);
-    }
-    path.replace("**", "example").replace('*', "example")
 }
 
 fn indented(text: &str) -> String {

@@ -5,13 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 use serde_json::Value;
 
 use pullmill_core::change::RepoPath;
 
-use crate::document::DocumentRules;
+use crate::document::DocumentRule;
 use crate::flow::FlowRules;
+use crate::flow::model::{FlowBody, ModelFile};
 use crate::language::Language;
 use crate::matching::MatchRules;
 use crate::rule::{Body, Rule, RuleMeta};
@@ -22,13 +24,16 @@ macro_rules! built_in {
     };
 }
 
+/// A document rule with what it says of itself.
+pub type DocumentEntry = (Arc<RuleMeta>, DocumentRule);
+
 /// All rules of one analyser.
 pub struct Pack {
     has_built_in: bool,
     user: Vec<Rule>,
     user_models: Vec<Value>,
     languages: BTreeMap<Language, OnceLock<Result<LanguageRules, Vec<String>>>>,
-    documents: OnceLock<Result<DocumentRules, Vec<String>>>,
+    documents: OnceLock<Result<Vec<DocumentEntry>, Vec<String>>>,
 }
 
 /// The rules that apply to one language.
@@ -37,6 +42,32 @@ pub struct LanguageRules {
     pub matching: MatchRules,
     /// Data flow.
     pub flow: FlowRules,
+    /// Finds words without which no flow rule reports anything; absent if that cannot be told.
+    flow_words: Option<AhoCorasick>,
+}
+
+impl LanguageRules {
+    fn new(matching: MatchRules, flow: FlowRules) -> Self {
+        let is_told_by_words = flow.sink_variables.is_empty();
+        let flow_words = is_told_by_words
+            .then(|| AhoCorasick::new(flow.needed_words()).ok())
+            .flatten();
+        Self {
+            matching,
+            flow,
+            flow_words,
+        }
+    }
+
+    /// Whether it is worth following values through a file.
+    #[must_use]
+    pub fn flow_may_matter(&self, text: &str) -> bool {
+        !self.flow.is_empty()
+            && self
+                .flow_words
+                .as_ref()
+                .is_none_or(|words| words.is_match(text))
+    }
 }
 
 /// A pack as the build script wrote it.
@@ -81,10 +112,12 @@ impl Pack {
             documents: OnceLock::new(),
         };
         let mut problems = Vec::new();
+        let mut places = BTreeMap::new();
         for (path, text) in files {
             let (rules, models) = read_file(path, text, &mut problems);
             for rule in rules {
                 if taken.insert(rule.meta.id.clone()) {
+                    places.insert(rule.meta.id.clone(), path);
                     pack.user.push(rule);
                 } else {
                     problems.push(format!("{path}: {}: this id is taken", rule.meta.id));
@@ -92,7 +125,13 @@ impl Pack {
             }
             pack.user_models.extend(models);
         }
-        problems.extend(pack.problems_of_user_rules());
+        for problem in pack.problems_of_user_rules() {
+            let place = problem.split_once(": ").and_then(|(id, _)| places.get(id));
+            problems.push(match place {
+                Some(path) => format!("{path}: {problem}"),
+                None => problem,
+            });
+        }
         if problems.is_empty() {
             Ok(pack)
         } else {
@@ -117,10 +156,10 @@ impl Pack {
     ///
     /// # Errors
     /// What is wrong with them; a built-in pack that passed its tests has nothing wrong.
-    pub fn documents(&self) -> Result<&DocumentRules, &[String]> {
+    pub fn documents(&self) -> Result<&[DocumentEntry], &[String]> {
         self.documents
             .get_or_init(|| self.load_documents())
-            .as_ref()
+            .as_deref()
             .map_err(Vec::as_slice)
     }
 
@@ -134,7 +173,10 @@ impl Pack {
                 Err(found) => problems.extend_from_slice(found),
             }
         }
-        problems.extend(self.documents().err().into_iter().flatten().cloned());
+        match self.documents() {
+            Ok(rules) => problems.extend(problems_of_documents(rules)),
+            Err(found) => problems.extend_from_slice(found),
+        }
         problems
     }
 
@@ -152,8 +194,11 @@ impl Pack {
                 Err(mut found) => problems.append(&mut found),
             }
         }
-        if let Err(mut found) = DocumentRules::load(documents_of(&self.user)) {
-            problems.append(&mut found);
+        problems.sort();
+        problems.dedup();
+        match documents_of(&self.user) {
+            Ok(rules) => problems.extend(problems_of_documents(&rules)),
+            Err(mut found) => problems.append(&mut found),
         }
         problems
     }
@@ -172,17 +217,16 @@ impl Pack {
         compile(language, &written.rules, &written.models)
     }
 
-    fn load_documents(&self) -> Result<DocumentRules, Vec<String>> {
-        let mut rules = Vec::new();
+    fn load_documents(&self) -> Result<Vec<DocumentEntry>, Vec<String>> {
+        let mut rules = documents_of(&self.user)?;
         if self.has_built_in {
-            rules = documents_of(&read_built_in(built_in!("document"))?.rules);
+            rules.extend(documents_of(&read_built_in(built_in!("document"))?.rules)?);
         }
-        rules.extend(documents_of(&self.user));
-        DocumentRules::load(rules)
+        Ok(rules)
     }
 }
 
-/// Reads one rule file; documents without `id` are flow models.
+/// Reads one rule file; documents without `id` and `message` are flow models and left out.
 ///
 /// # Errors
 /// Everything that is wrong with it, each problem with file and rule.
@@ -245,6 +289,7 @@ fn compile(
     rules: &[Rule],
     models: &[Value],
 ) -> Result<LanguageRules, Vec<String>> {
+    let mut problems = Vec::new();
     let mut shapes = Vec::new();
     let mut flows = Vec::new();
     for rule in rules
@@ -253,43 +298,60 @@ fn compile(
     {
         match &rule.body {
             Body::Match(body) => shapes.push((Arc::new(rule.meta.clone()), body.clone())),
-            Body::Flow(body) => flows.push((Arc::new(rule.meta.clone()), body.clone())),
+            Body::Flow(body) => match FlowBody::deserialize(body) {
+                Ok(body) => flows.push((Arc::new(rule.meta.clone()), body)),
+                Err(error) => problems.push(format!("{}: {error}", rule.meta.id)),
+            },
             Body::Document(_) => {}
         }
     }
-    let models: Vec<Value> = models
-        .iter()
-        .filter(|model| describes(model, language))
-        .cloned()
-        .collect();
-    match (
-        MatchRules::new(language, shapes),
-        FlowRules::load(models, flows),
-    ) {
-        (Ok(matching), Ok(flow)) => Ok(LanguageRules { matching, flow }),
-        (matching, flow) => Err([matching.err(), flow.err()]
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect()),
+    let models = models_of(language, models, &mut problems);
+    match MatchRules::new(language, shapes) {
+        Ok(matching) if problems.is_empty() => {
+            Ok(LanguageRules::new(matching, FlowRules::new(&models, flows)))
+        }
+        Ok(_) => Err(problems),
+        Err(found) => Err([problems, found].concat()),
     }
 }
 
-fn describes(model: &Value, language: Language) -> bool {
-    model
-        .get("languages")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .any(|name| name.as_str() == Some(language.name()))
+fn models_of(language: Language, models: &[Value], problems: &mut Vec<String>) -> Vec<ModelFile> {
+    let mut own = Vec::new();
+    for model in models {
+        match ModelFile::deserialize(model) {
+            Ok(model) if model.languages.contains(&language) => own.push(model),
+            Ok(_) => {}
+            Err(error) => problems.push(format!("model of {}: {error}", language.name())),
+        }
+    }
+    own
 }
 
-fn documents_of(rules: &[Rule]) -> Vec<(Arc<RuleMeta>, Value)> {
+fn documents_of(rules: &[Rule]) -> Result<Vec<DocumentEntry>, Vec<String>> {
+    let mut documents = Vec::new();
+    let mut problems = Vec::new();
+    for rule in rules {
+        if let Body::Document(body) = &rule.body {
+            match DocumentRule::deserialize(body) {
+                Ok(body) => documents.push((Arc::new(rule.meta.clone()), body)),
+                Err(error) => problems.push(format!("{}: {error}", rule.meta.id)),
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(documents)
+    } else {
+        Err(problems)
+    }
+}
+
+fn problems_of_documents(rules: &[DocumentEntry]) -> Vec<String> {
     rules
         .iter()
-        .filter_map(|rule| match &rule.body {
-            Body::Document(body) => Some((Arc::new(rule.meta.clone()), body.clone())),
-            _ => None,
+        .flat_map(|(meta, rule)| {
+            rule.problems()
+                .into_iter()
+                .map(|problem| format!("{}: {problem}", meta.id))
         })
         .collect()
 }

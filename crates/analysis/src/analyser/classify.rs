@@ -3,6 +3,7 @@
 use pullmill_core::change::RepoPath;
 use pullmill_core::coverage::SkipReason;
 
+use crate::document::Format;
 use crate::language::{Language, interpreter};
 
 /// Larger files are not read.
@@ -266,18 +267,12 @@ const UNSUPPORTED: [(&str, &str); 33] = [
 ];
 
 fn text_name(path: &RepoPath) -> &'static str {
-    let name = path.file_name();
-    if name == "Dockerfile" || name.starts_with("Dockerfile.") || name == "Containerfile" {
-        return "dockerfile";
-    }
-    match path.extension().as_str() {
-        "yml" | "yaml" => "yaml",
-        "json" | "jsonc" | "json5" => "json",
-        "tf" | "tfvars" | "hcl" => "hcl",
-        "dockerfile" => "dockerfile",
-        "md" | "markdown" => "markdown",
-        "toml" => "toml",
-        _ => "text",
+    match Format::of(path) {
+        Some(Format::Yaml) => "yaml",
+        Some(Format::Json) => "json",
+        Some(Format::Hcl) => "hcl",
+        Some(Format::Dockerfile) => "dockerfile",
+        None => "text",
     }
 }
 
