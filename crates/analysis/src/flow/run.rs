@@ -99,7 +99,11 @@ impl<'a> Run<'a> {
 
     fn top_level(&mut self) -> State {
         self.start_entry();
-        let state = State { frames: vec![Rc::new(Frame::new())], is_live: true, ..State::default() };
+        let state = State {
+            frames: vec![Rc::new(Frame::new())],
+            is_live: true,
+            ..State::default()
+        };
         let (state, _) = self.activate(0, state);
         let mut state = state.unwrap_or_default();
         state.is_live = true;
@@ -110,13 +114,26 @@ impl<'a> Run<'a> {
     }
 
     fn class(&mut self, class: usize, globals: &State) {
-        let methods: BTreeSet<FunctionId> = self.unit.classes[class].methods.values().copied().collect();
+        let methods: BTreeSet<FunctionId> =
+            self.unit.classes[class].methods.values().copied().collect();
         let constructor = self.unit.classes[class].methods.get("<new>").copied();
-        self.fields.insert(class, Object { class: Some(class), is_open: true, ..Object::default() });
+        self.fields.insert(
+            class,
+            Object {
+                class: Some(class),
+                is_open: true,
+                ..Object::default()
+            },
+        );
         self.initial_fields(class, globals);
         for round in 0..2 {
             let before = self.tainted_fields(class);
-            for id in constructor.into_iter().chain(methods.iter().copied().filter(|id| Some(*id) != constructor)) {
+            for id in constructor.into_iter().chain(
+                methods
+                    .iter()
+                    .copied()
+                    .filter(|id| Some(*id) != constructor),
+            ) {
                 self.entry(id, globals, Some(class));
             }
             if round == 0 && self.tainted_fields(class) == before {
@@ -142,7 +159,12 @@ impl<'a> Run<'a> {
 
     fn tainted_fields(&self, class: usize) -> BTreeSet<Name> {
         let entries = self.fields.get(&class).map(|fields| &fields.entries);
-        entries.into_iter().flatten().filter(|(_, value)| !value.flows.is_empty()).map(|(name, _)| Rc::clone(name)).collect()
+        entries
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| !value.flows.is_empty())
+            .map(|(name, _)| Rc::clone(name))
+            .collect()
     }
 
     fn entry(&mut self, id: FunctionId, globals: &State, class: Option<usize>) {
@@ -156,12 +178,21 @@ impl<'a> Run<'a> {
             let id = self.new_object(&mut state, fields);
             object = Some(id);
             let type_name = Some(Rc::clone(&self.unit.classes[class].name));
-            frame.insert(Rc::clone(name), Value { object: Some(id), type_name, ..Value::at(format!("${name}")) });
+            frame.insert(
+                Rc::clone(name),
+                Value {
+                    object: Some(id),
+                    type_name,
+                    ..Value::at(format!("${name}"))
+                },
+            );
         }
         self.open_parameters(function, &mut frame, &mut state);
         state.frames.push(Rc::new(frame));
         let (state, value) = self.activate(id, state);
-        let (Some(state), Some(class), Some(object)) = (state, class, object) else { return };
+        let (Some(state), Some(class), Some(object)) = (state, class, object) else {
+            return;
+        };
         drop(value);
         if let Some(after) = state.heap.get(&object)
             && let Some(fields) = self.fields.get_mut(&class)
@@ -178,34 +209,61 @@ impl<'a> Run<'a> {
     }
 
     /// Binds parameters of which nothing is known but their names, types and annotations.
-    pub(crate) fn open_parameters(&mut self, function: &'a Function, frame: &mut Frame, _state: &mut State) {
+    pub(crate) fn open_parameters(
+        &mut self,
+        function: &'a Function,
+        frame: &mut Frame,
+        _state: &mut State,
+    ) {
         for parameter in &function.parameters {
             let source = self.parameter_source(function, parameter);
             let mut value = Value::at(format!("${}", parameter.name));
             value.type_name = parameter.type_name.clone();
             if let Some(source) = source {
-                value.flows.push(self.flow(&source, parameter.span, &format!("{}:{}", function.span.start, parameter.name)));
+                value.flows.push(self.flow(
+                    &source,
+                    parameter.span,
+                    &format!("{}:{}", function.span.start, parameter.name),
+                ));
             }
             frame.insert(Rc::clone(&parameter.name), value);
         }
     }
 
-    fn parameter_source(&self, function: &Function, parameter: &super::ir::Parameter) -> Option<Arc<Source>> {
+    fn parameter_source(
+        &self,
+        function: &Function,
+        parameter: &super::ir::Parameter,
+    ) -> Option<Arc<Source>> {
         let by_annotation = |annotation: &Annotation| {
-            self.rules.source_parameter_annotations.first(&annotation_names(annotation)).cloned()
+            self.rules
+                .source_parameter_annotations
+                .first(&annotation_names(annotation))
+                .cloned()
         };
         if let Some(found) = parameter.annotations.iter().find_map(by_annotation) {
             return Some(found);
         }
         let type_name = parameter.type_name.as_ref().map(|name| candidates(name));
-        if let Some(found) = type_name.as_ref().and_then(|names| self.rules.source_parameter_types.first(names)) {
+        if let Some(found) = type_name
+            .as_ref()
+            .and_then(|names| self.rules.source_parameter_types.first(names))
+        {
             return Some(Arc::clone(found));
         }
         let by_function = |annotation: &Annotation| {
-            self.rules.source_function_annotations.first(&annotation_names(annotation)).cloned()
+            self.rules
+                .source_function_annotations
+                .first(&annotation_names(annotation))
+                .cloned()
         };
         let found = function.annotations.iter().find_map(by_function)?;
-        let excepted = |name: &Name| found.except_type.iter().any(|except| name.ends_with(except.as_str()));
+        let excepted = |name: &Name| {
+            found
+                .except_type
+                .iter()
+                .any(|except| name.ends_with(except.as_str()))
+        };
         (!parameter.type_name.as_ref().is_some_and(excepted)).then_some(found)
     }
 
@@ -239,7 +297,11 @@ impl<'a> Run<'a> {
             label: source.label,
             cleared: 0,
             marks: if source.collection { COLLECTION } else { 0 },
-            trace: Rc::new(Trace { span, what: Step::Source(Arc::clone(&source.what)), before: None }),
+            trace: Rc::new(Trace {
+                span,
+                what: Step::Source(Arc::clone(&source.what)),
+                before: None,
+            }),
         }
     }
 
@@ -276,7 +338,11 @@ impl<'a> Run<'a> {
         let to_hit = |((rule, span), found): ((usize, Span), Found)| {
             let mut hit = Hit::new(&rules[rule].meta, span.range());
             hit.names = found.names;
-            hit.steps = found.steps.into_iter().map(|(span, what)| (span.range(), what)).collect();
+            hit.steps = found
+                .steps
+                .into_iter()
+                .map(|(span, what)| (span.range(), what))
+                .collect();
             hit
         };
         self.found.into_iter().map(to_hit).collect()
@@ -287,7 +353,11 @@ impl<'a> Run<'a> {
 pub(crate) fn traced(mut flows: Vec<Flow>, span: Span, what: &Step) -> Vec<Flow> {
     for flow in &mut flows {
         if flow.trace.span != span {
-            flow.trace = Rc::new(Trace { span, what: what.clone(), before: Some(Rc::clone(&flow.trace)) });
+            flow.trace = Rc::new(Trace {
+                span,
+                what: what.clone(),
+                before: Some(Rc::clone(&flow.trace)),
+            });
         }
     }
     flows
