@@ -6,6 +6,25 @@ use anyhow::{Context as _, Result, bail};
 use pullmill_core::policy::Policy;
 
 use crate::root;
+use crate::test::STAGES;
+
+const CI: &str = "\
+# Continuous integration
+
+This page is written by `cargo xtask docs`; the stages stand in `xtask/src/test/stage.rs`.
+
+`.ci/run` and the workflow in `.github/workflows/ci.yml` both call `cargo xtask test`, the command that people call too. It needs
+Rust and git, and goes on after a failure so that one run says everything. It ends with the minutes of each stage beside
+its budget, and with the numbers of tests that passed and failed. A stage over its budget is marked and does not fail.
+
+What is not installed is named with the way to get it, and skipped: rustfmt, clippy, nextest (then `cargo test` runs the
+same tests), npm (then the SARIF schema is not fetched and the test against it says so).
+
+The budgets are minutes from a fresh clone on two cores; together they must stay under 60.
+
+| stage | budget | what |
+|---|---|---|
+";
 
 /// Writes every generated document.
 pub(crate) fn write() -> Result<()> {
@@ -48,5 +67,19 @@ fn documents() -> Result<Vec<(&'static str, String)>> {
         ),
         ("docs/configuration.md", Policy::reference()),
         ("schema/config.schema.json", schema),
+        ("docs/ci.md", ci()),
     ])
+}
+
+fn ci() -> String {
+    let mut page = CI.to_owned();
+    let mut total = 0;
+    for stage in STAGES {
+        total += stage.budget;
+        page += &format!("| {} | {} | {} |\n", stage.name, stage.budget, stage.what);
+    }
+    page + &format!(
+        "| total | {total} | |\n\nThe workflow also runs `cargo deny check`, which reads `deny.toml` like `cargo xtask tidy` and \
+         adds security advisories.\n"
+    )
 }

@@ -2,12 +2,16 @@
 
 mod docs;
 mod root;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask <task>
 
 tasks:
+  test             everything that must hold: format, lints, tidy, documents, tests, evaluation
+  tidy             crate directions, licences, file names and headers, links
   docs [--check]   write the generated documents, or say which are out of date
 ";
 
@@ -15,6 +19,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
+        ["test"] => test::run(),
+        ["tidy"] => tidy::run(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
         _ => {
