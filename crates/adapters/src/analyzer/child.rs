@@ -45,12 +45,9 @@ impl Default for Limits {
 /// Why a job has no report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
-    /// No answer in time.
+    /// No answer in time, by the wall clock or by the processor's.
     #[error("it took longer than {0} s")]
     TimedOut(u64),
-    /// The processor time was used up.
-    #[error("it used more processor time than it may")]
-    ProcessorTime,
     /// The child ended.
     #[error("{0}")]
     Crashed(String),

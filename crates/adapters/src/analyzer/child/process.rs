@@ -87,7 +87,7 @@ impl Process {
             self.wait(left)
                 .map_err(|error| Stopped::Crashed(error.to_string()))?;
             if !self.read_some().unwrap_or(false) {
-                return Err(self.obituary());
+                return Err(self.obituary(limit));
             }
             // The answer may be on its way though the child stopped reading, so only the output decides.
             let _ = self.write_some();
@@ -140,12 +140,12 @@ impl Process {
     }
 
     /// Says what a child died of that closed its output.
-    fn obituary(&mut self) -> Stopped {
+    fn obituary(&mut self, limit: Duration) -> Stopped {
         // It may have closed its output without ending.
         let patience = Instant::now() + Duration::from_millis(500);
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return cause(status),
+                Ok(Some(status)) => return cause(status, limit),
                 Ok(None) if Instant::now() < patience => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -171,13 +171,14 @@ fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-fn cause(status: ExitStatus) -> Stopped {
+fn cause(status: ExitStatus, limit: Duration) -> Stopped {
     let Some(number) = status.signal() else {
         let code = status.code().unwrap_or_default();
         return Stopped::Crashed(format!("it ended with status {code}"));
     };
     match Signal::from_named_raw(number) {
-        Some(Signal::XCPU) => Stopped::ProcessorTime,
+        // Which of the two clocks ends a busy child is chance, so both say the same.
+        Some(Signal::XCPU) => Stopped::TimedOut(limit.as_secs()),
         Some(Signal::ABORT) => {
             Stopped::Crashed("it aborted, which is how running out of memory ends".to_owned())
         }

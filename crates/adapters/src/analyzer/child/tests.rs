@@ -128,7 +128,7 @@ fn a_child_that_aborts_costs_its_job() {
         matches!(one(&fake.pool()), Err(Stopped::Crashed(reason)) if reason.contains("aborted"))
     );
     let fake = Fake::new("cat $D/ready; ulimit -c 0; kill -XCPU $$");
-    assert_eq!(one(&fake.pool()), Err(Stopped::ProcessorTime));
+    assert_eq!(one(&fake.pool()), Err(Stopped::TimedOut(5)));
 }
 
 #[test]
