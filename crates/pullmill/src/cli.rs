@@ -2,6 +2,7 @@
 
 mod baseline;
 mod config;
+mod eval;
 mod failure;
 mod output;
 mod review;
@@ -16,6 +17,11 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use pullmill_adapters::analyzer::child::Limits;
+use pullmill_core::change::Change;
+
+use crate::progress::Progress;
+use crate::session::settings::Settings;
+use crate::session::{self, Reviewer};
 
 pub use failure::{Failure, Status};
 
@@ -76,6 +82,8 @@ enum Command {
     /// Check, show or describe the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Measure the reviewer against labelled corpora.
+    Eval(eval::EvalArgs),
     /// List the rules, or explain one.
     Rules(rules::RulesArgs),
 }
@@ -91,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Scan(args) => scan::run(&args, &cli.common),
         Command::Baseline(args) => baseline::run(&args, &cli.common),
         Command::Config(command) => config::run(&command),
+        Command::Eval(args) => measure(&args, &cli.common),
         Command::Rules(args) => rules::run(&args),
     };
     match result {
@@ -99,6 +108,22 @@ pub fn run() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "pullmill: {failure}");
             failure.status().into()
         }
+    }
+}
+
+/// Has labelled changes reviewed as a user would have them, with the built-in rules and no configuration.
+fn measure(args: &eval::EvalArgs, common: &Common) -> Result<ExitCode, Failure> {
+    let reviewer = Reviewer::new(session::start(common.limits())?, Settings::default())?;
+    let silent = Progress::new(false);
+    let mut review = |changes: &[Change]| Ok(reviewer.review_all(changes, &silent)?);
+    match eval::run(args, &mut review, &mut std::io::stdout().lock()) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::from(1)),
+        Err(error) if output::is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        Err(error) => match error.downcast::<Failure>() {
+            Ok(failure) => Err(failure),
+            Err(error) => Err(Failure::new(Status::Data, format_args!("{error:#}"))),
+        },
     }
 }
 

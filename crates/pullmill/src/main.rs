@@ -2,6 +2,7 @@
 
 mod analyse;
 mod cli;
+mod eval;
 mod progress;
 mod render;
 mod session;

@@ -61,7 +61,6 @@ impl Reviewer {
     }
 
     /// Reviews many changes, with the children working on all of them at once.
-    #[expect(dead_code, reason = "the evaluation is its caller")]
     pub fn review_all(
         &self,
         changes: &[Change],

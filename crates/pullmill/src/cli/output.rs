@@ -117,3 +117,11 @@ pub fn write(text: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// Whether an error is a reader that went away.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
+}
