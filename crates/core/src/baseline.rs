@@ -161,6 +161,11 @@ impl Baseline {
         (open, suppressed)
     }
 
+    /// The known findings in order of their fingerprints.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
     /// How many findings are known.
     #[must_use]
     pub fn len(&self) -> usize {
