@@ -254,8 +254,8 @@ impl<'a> Run<'a> {
         }
         let converted = |annotation: &Annotation| is_converted(&annotation.text, &parameter.name);
         let found = function.annotations.iter().find_map(|annotation| {
-            let source = self.rules.source_function_annotations.first(&annotation_names(annotation))?;
-            (!converted(annotation)).then(|| Arc::clone(source))
+            let source = self.rules.source_function_annotations.first(&annotation_names(annotation)).cloned()?;
+            (!converted(annotation)).then_some(source)
         })?;
         let excepted = |name: &Name| {
             found
