@@ -1,4 +1,5 @@
 //! The analyser as its callers see it: jobs go in, findings, outcomes and symbols come out.
+#![expect(clippy::expect_used, reason = "a test stops at what it did not expect")]
 
 use std::sync::Arc;
 
@@ -142,8 +143,10 @@ fn only_our_comment_with_a_reason_sets_a_finding_aside() {
 #[test]
 fn what_cannot_be_assessed_says_why() {
     let deep = format!("x = {}{}\n", "(".repeat(2000), ")".repeat(2000));
+    let chain = format!("x = a{};\n", "\n  .then(f)".repeat(5000));
     for (path, text, reason) in [
         ("a.py", deep.as_str(), SkipReason::ParseError),
+        ("a.js", chain.as_str(), SkipReason::ParseError),
         (
             "a.java",
             "class { ) int = = ; }{{{ %% ???",

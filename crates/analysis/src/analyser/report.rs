@@ -23,22 +23,13 @@ const SNIPPET_COLUMNS: usize = 240;
 
 /// One side of a file, ready to be reported on.
 pub(super) struct Side<'a> {
-    path: &'a RepoPath,
-    source: &'a Source,
-    settings: &'a Settings,
-    symbols: Symbols,
+    pub(super) path: &'a RepoPath,
+    pub(super) source: &'a Source,
+    pub(super) settings: &'a Settings,
+    pub(super) symbols: &'a Symbols,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(path: &'a RepoPath, source: &'a Source, settings: &'a Settings) -> Self {
-        Self {
-            path,
-            source,
-            settings,
-            symbols: Symbols::of(source),
-        }
-    }
-
     /// Everything the reviewer is told of this side.
     pub(super) fn report(&self, hits: Vec<Hit>, outcome: Outcome) -> SideReport {
         let mask = Mask::of(&hits, self.source.text());
