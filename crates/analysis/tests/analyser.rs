@@ -256,6 +256,12 @@ fn mistakes_in_rules_are_all_named_with_file_and_rule() {
     assert_eq!(problems[0], "b.yml: python.calls-eval: this id is taken");
 }
 
+#[test]
+fn one_analyser_may_serve_many_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&analyser());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
