@@ -64,7 +64,7 @@ impl<'a> Side<'a> {
         let code = hit
             .code
             .as_deref()
-            .unwrap_or_else(|| text.get(hit.range.clone()).unwrap_or_default());
+            .unwrap_or_else(|| self.start(&hit.range));
         let location = self.location(&hit.range);
         Finding {
             rule: rule.id.clone(),
@@ -90,6 +90,18 @@ impl<'a> Side<'a> {
             fingerprint: stem(&rule.id, symbol, code),
             location,
         }
+    }
+
+    /// The first lines of a place: a long match keeps its fingerprint when something far inside it changes.
+    fn start(&self, range: &Range<usize>) -> &str {
+        let last = self.source.lines().line(range.start) + SNIPPET_LINES - 1;
+        let end = self
+            .source
+            .lines()
+            .range(last)
+            .end
+            .clamp(range.start, range.end);
+        self.source.text().get(range.start..end).unwrap_or_default()
     }
 
     fn location(&self, range: &Range<usize>) -> Location {
