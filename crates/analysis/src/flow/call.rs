@@ -9,7 +9,7 @@ use super::model::{Candidates, Selector, When};
 use super::rules::{ALL_DANGERS, Dangers};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
-    BEHIND_PREFIX, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
+    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
     merge_flows,
 };
 
@@ -451,7 +451,8 @@ impl<'a> Run<'a> {
         }
         self.raising_guards(call, state);
         self.fills(call, state);
-        value.flows = self.carried(call, state);
+        let taken = self.taken_by_call(call);
+        value.flows = self.carried(call, &taken, state);
         if rules.clean.has(&call.names) {
             value.flows.clear();
         } else if let Some((clears, marks)) = self.sanitizer(call, state) {
@@ -467,10 +468,10 @@ impl<'a> Run<'a> {
                 .iter_mut()
                 .for_each(|flow| flow.cleared = ALL_DANGERS);
         } else {
-            value
-                .flows
-                .iter_mut()
-                .for_each(|flow| flow.marks |= PART | UNKNOWN_CALL);
+            let is_taken = |flow: &Flow| taken.iter().any(|own| own.source == flow.source);
+            for flow in value.flows.iter_mut().filter(|flow| !is_taken(flow)) {
+                flow.marks |= PART | UNKNOWN_CALL;
+            }
             self.fill_unknown(call, state);
         }
         if call.call.is_new {
@@ -528,25 +529,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What a method takes out of a collection of untrusted values: a source of its own.
+    fn taken_by_call(&self, call: &Evaluated<'a>) -> Vec<Flow> {
+        let Some((receiver, expr)) = &call.receiver else {
+            return Vec::new();
+        };
+        if !receiver.flows.iter().any(|flow| flow.marks & COLLECTION != 0) {
+            return Vec::new();
+        }
+        let first = call.call.arguments.first();
+        let key = first.map_or("", |argument| self.source_text(argument.value.span));
+        self.taken_from(receiver, key, expr.span)
+    }
+
     /// What a call nobody knows would hand on: what its receiver and its arguments carry, and what callbacks return.
-    fn carried(&mut self, call: &Evaluated<'a>, state: &mut State) -> Vec<Flow> {
-        let mut flows = Vec::new();
-        if let Some((receiver, expr)) = &call.receiver {
-            let own = if receiver
-                .flows
-                .iter()
-                .any(|flow| flow.marks & super::value::COLLECTION != 0)
-            {
-                let key = call
-                    .call
-                    .arguments
-                    .first()
-                    .map_or("", |argument| self.source_text(argument.value.span));
-                self.taken_from(receiver, key, expr.span)
-            } else {
-                state.flows(receiver, true)
-            };
-            merge_flows(&mut flows, &own, false);
+    fn carried(&mut self, call: &Evaluated<'a>, taken: &[Flow], state: &mut State) -> Vec<Flow> {
+        let mut flows = taken.to_vec();
+        if let Some((receiver, _)) = &call.receiver
+            && taken.is_empty()
+        {
+            merge_flows(&mut flows, &state.flows(receiver, true), false);
         }
         let template = call
             .receiver

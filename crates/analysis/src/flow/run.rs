@@ -42,6 +42,7 @@ pub(crate) struct Exit<'a> {
 struct Found {
     steps: Vec<(Span, String)>,
     names: BTreeMap<String, String>,
+    code: Option<String>,
 }
 
 /// One run over a file.
@@ -251,13 +252,11 @@ impl<'a> Run<'a> {
         {
             return Some(Arc::clone(found));
         }
-        let by_function = |annotation: &Annotation| {
-            self.rules
-                .source_function_annotations
-                .first(&annotation_names(annotation))
-                .cloned()
-        };
-        let found = function.annotations.iter().find_map(by_function)?;
+        let converted = |annotation: &Annotation| is_converted(&annotation.text, &parameter.name);
+        let found = function.annotations.iter().find_map(|annotation| {
+            let source = self.rules.source_function_annotations.first(&annotation_names(annotation)).cloned()?;
+            (!converted(annotation)).then_some(source)
+        })?;
         let excepted = |name: &Name| {
             found
                 .except_type
@@ -309,28 +308,29 @@ impl<'a> Run<'a> {
         self.text.get(span.range()).unwrap_or("")
     }
 
-    /// Reports a rule at a place, once.
-    pub(crate) fn report(&mut self, rule: usize, span: Span, flow: Option<&Flow>, sink: &str) {
+    /// Reports a rule at a place, once. `sink` is what it is called in messages, `name` what it is recognised by.
+    pub(crate) fn report(&mut self, rule: usize, span: Span, flows: &[Flow], sink: &str, name: &str) {
         if self.quiet > 0 || self.found.contains_key(&(rule, span)) {
             return;
         }
         let mut steps = Vec::new();
         let mut names = BTreeMap::new();
-        if let Some(flow) = flow {
-            let mut trace = Some(&flow.trace);
-            while let Some(step) = trace {
-                steps.push((step.span, words(&step.what)));
-                if let Step::Source(what) = &step.what {
-                    names.insert("source".to_owned(), what.to_string());
-                }
-                trace = step.before.as_ref();
-            }
-            steps.reverse();
-            steps.dedup_by(|b, a| a.0 == b.0);
+        if let Some(flow) = flows.first() {
+            steps = way(flow);
             steps.push((span, format!("reaches `{sink}`")));
+            names.insert("source".to_owned(), flow.origin().1.to_string());
         }
         names.insert("sink".to_owned(), sink.to_owned());
-        self.found.insert((rule, span), Found { steps, names });
+        let code = self.recognised_by(name, flows);
+        self.found.insert((rule, span), Found { steps, names, code });
+    }
+
+    /// What a finding is recognised by: the sink's name and where its values come from, not the variables between them.
+    fn recognised_by(&self, name: &str, flows: &[Flow]) -> Option<String> {
+        let origins: BTreeSet<&str> =
+            flows.iter().map(|flow| self.source_text(flow.origin().0)).collect();
+        let origins: Vec<&str> = origins.into_iter().collect();
+        (!origins.is_empty()).then(|| format!("{name} <- {}", origins.join(", ")))
     }
 
     fn hits(self) -> Vec<Hit> {
@@ -338,6 +338,7 @@ impl<'a> Run<'a> {
         let to_hit = |((rule, span), found): ((usize, Span), Found)| {
             let mut hit = Hit::new(&rules[rule].meta, span.range());
             hit.names = found.names;
+            hit.code = found.code;
             hit.steps = found
                 .steps
                 .into_iter()
@@ -347,6 +348,24 @@ impl<'a> Run<'a> {
         };
         self.found.into_iter().map(to_hit).collect()
     }
+}
+
+/// The steps of a flow, from its source on.
+fn way(flow: &Flow) -> Vec<(Span, String)> {
+    let mut steps = Vec::new();
+    let mut trace = Some(&flow.trace);
+    while let Some(step) = trace {
+        steps.push((step.span, words(&step.what)));
+        trace = step.before.as_ref();
+    }
+    steps.reverse();
+    steps.dedup_by(|later, earlier| later.0 == earlier.0);
+    steps
+}
+
+/// Whether a route such as `/users/<int:id>` admits nothing but a number or an id for the parameter.
+fn is_converted(annotation: &str, parameter: &str) -> bool {
+    ["int", "float", "uuid"].iter().any(|kind| annotation.contains(&format!("{kind}:{parameter}")))
 }
 
 /// Adds a step to every flow.

@@ -40,6 +40,21 @@ pub(crate) struct Flow {
     pub(crate) trace: Rc<Trace>,
 }
 
+impl Flow {
+    /// Where it came in, and what that is in words.
+    pub(crate) fn origin(&self) -> (Span, Arc<str>) {
+        let mut trace = &self.trace;
+        while let Some(before) = &trace.before {
+            trace = before;
+        }
+        let what = match &trace.what {
+            Step::Source(what) => Arc::clone(what),
+            _ => Arc::from("untrusted input"),
+        };
+        (trace.span, what)
+    }
+}
+
 /// The value is a part or a function of the source, not the source itself.
 pub(crate) const PART: u8 = 1;
 /// A path without `..`.
