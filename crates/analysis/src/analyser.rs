@@ -22,8 +22,9 @@ use crate::hit::Hit;
 use crate::language::Language;
 use crate::pack::{LanguageRules, Pack};
 use crate::rule::is_named_by;
+use crate::secrets::Scanner;
 use crate::source::{ParseFault, Source};
-use crate::{document, flow, secrets};
+use crate::{document, flow};
 
 /// Trees deeper than this are not searched: a rule that looks at all ancestors or descendants needs time by their depth.
 const DEEPEST: usize = 1_000;
@@ -115,7 +116,7 @@ impl Analyser {
         };
         looked
             .hits
-            .extend(secrets::scan(looked.source.text(), path));
+            .extend(Scanner::new().scan(looked.source.text(), path));
         looked
             .hits
             .retain(|hit| !self.settings.is_off(&hit.rule.id));

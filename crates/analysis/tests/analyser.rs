@@ -257,6 +257,45 @@ fn mistakes_in_rules_are_all_named_with_file_and_rule() {
 }
 
 #[test]
+fn secret_shows_in_no_finding_of_its_line() {
+    let secret = ["ghp_", "x7Kp2mQ9vR4tY6wZ1aB3cD5eF8gH0jL2nM4p"].concat();
+    let report = head("app/client.py", &format!("token = eval(\"{secret}\")\n"));
+    let shown = format!("{:?}", report.findings);
+    assert!(
+        report
+            .findings
+            .iter()
+            .any(|finding| finding.rule == "python.calls-eval")
+    );
+    assert!(report.findings.len() > 1, "{shown}");
+    assert!(!shown.contains(&secret), "{shown}");
+}
+
+#[test]
+fn unreadable_document_is_not_assessed() {
+    let rule = [(
+        RepoPath::from("rule.yml"),
+        EVAL.split("match:")
+            .next()
+            .unwrap_or_default()
+            .replace("languages: [python]", "")
+            + "document: { format: yaml, where: [{ path: a, equals: 1 }] }\n",
+    )];
+    let analyser = Analyser::with_pack(Pack::only(&rule).expect("the rule is sound"));
+    let side = |text: &str| {
+        analyser
+            .analyse(&job("a.yml", text.as_bytes()))
+            .head
+            .expect("there is a head")
+    };
+    assert_eq!(side("a: 1\n").findings.len(), 1);
+    assert_eq!(
+        skip_reason(&side("a: [1\nb: }")),
+        Some(SkipReason::ParseError)
+    );
+}
+
+#[test]
 fn one_analyser_may_serve_many_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&analyser());

@@ -58,7 +58,6 @@ impl<'a> Side<'a> {
     }
 
     fn finding(&self, hit: &Hit, mask: &Mask) -> Finding {
-        let text = self.source.text();
         let rule = &hit.rule;
         let symbol = self.symbols.around(hit.range.start);
         let code = hit
