@@ -74,7 +74,11 @@ impl Scanner {
     /// What every rule says of itself, in order of id.
     #[must_use]
     pub fn rules(&self) -> Vec<Arc<RuleMeta>> {
-        let mut rules: Vec<_> = ENGINE.rules.iter().map(|[rule, _]| Arc::clone(rule)).collect();
+        let mut rules: Vec<_> = ENGINE
+            .rules
+            .iter()
+            .map(|[rule, _]| Arc::clone(rule))
+            .collect();
         rules.sort_by(|a, b| a.id.cmp(&b.id));
         rules
     }
@@ -111,8 +115,12 @@ impl Engine {
                 add(prefix, Lead::Provider(index));
             }
         }
-        assignment::TRIGGERS.iter().for_each(|name| add(name, Lead::Name));
-        header::TRIGGERS.iter().for_each(|name| add(name, Lead::Header));
+        assignment::TRIGGERS
+            .iter()
+            .for_each(|name| add(name, Lead::Name));
+        header::TRIGGERS
+            .iter()
+            .for_each(|name| add(name, Lead::Header));
         add("://", Lead::Url);
         add("-----BEGIN ", Lead::Pem);
         let rules = report::rules();
@@ -124,7 +132,10 @@ impl Engine {
                 .build(&literals)
                 .ok(),
             leads,
-            shapes: provider::PROVIDERS.iter().map(|_| OnceLock::new()).collect(),
+            shapes: provider::PROVIDERS
+                .iter()
+                .map(|_| OnceLock::new())
+                .collect(),
             rules,
         }
     }
@@ -161,7 +172,12 @@ impl Engine {
         let mut hit = Hit::new(rule, found.shown.clone());
         hit.names.insert("name".to_owned(), found.name.clone());
         let secret = &text[found.secret.clone()];
-        hit.code = Some(report::code(&rule.id, &found.name, secret, found.is_generic));
+        hit.code = Some(report::code(
+            &rule.id,
+            &found.name,
+            secret,
+            found.is_generic,
+        ));
         hit.masked = vec![found.secret.clone()];
         hit
     }

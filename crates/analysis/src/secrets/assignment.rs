@@ -8,15 +8,75 @@ use super::{Found, report};
 
 /// What such names contain.
 pub(super) const TRIGGERS: [&str; 21] = [
-    "passw", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "accesskey", "access_key", "access-key",
-    "privatekey", "private_key", "encryptionkey", "encryption_key", "signingkey", "signing_key", "authkey", "auth_key", "accountkey", "account_key",
+    "passw",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "accesskey",
+    "access_key",
+    "access-key",
+    "privatekey",
+    "private_key",
+    "encryptionkey",
+    "encryption_key",
+    "signingkey",
+    "signing_key",
+    "authkey",
+    "auth_key",
+    "accountkey",
+    "account_key",
 ];
 
 /// Words that turn the meaning of a name, wherever they stand in it.
-const INNOCENT: [&str; 42] = [
-    "public", "csrf", "xsrf", "page", "next", "continuation", "cursor", "forgot", "reset", "invalid", "missing", "wrong", "show", "hide",
-    "toggle", "label", "placeholder", "hint", "error", "message", "msg", "title", "regex", "pattern", "cancel", "cancellation", "expired", "confirm",
-    "change", "update", "validate", "check", "field", "input", "type", "syntax", "lexer", "hash", "hashed", "encrypted", "is", "has",
+const INNOCENT: [&str; 44] = [
+    "public",
+    "csrf",
+    "xsrf",
+    "page",
+    "next",
+    "continuation",
+    "cursor",
+    "forgot",
+    "reset",
+    "invalid",
+    "missing",
+    "wrong",
+    "show",
+    "hide",
+    "toggle",
+    "label",
+    "placeholder",
+    "hint",
+    "error",
+    "message",
+    "msg",
+    "title",
+    "regex",
+    "pattern",
+    "cancel",
+    "cancellation",
+    "expired",
+    "confirm",
+    "change",
+    "update",
+    "validate",
+    "check",
+    "field",
+    "input",
+    "type",
+    "syntax",
+    "lexer",
+    "hash",
+    "hashed",
+    "encrypted",
+    "is",
+    "has",
+    "existing",
+    "image",
 ];
 
 /// Longest name and longest value that are read.
@@ -31,9 +91,19 @@ pub(super) fn find(text: &str, at: Range<usize>, place: Place) -> (usize, Option
 }
 
 fn name_around(bytes: &[u8], at: Range<usize>) -> Range<usize> {
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
-    let before = bytes[..at.start].iter().rev().take(MAX_NAME).take_while(|byte| is_part(byte)).count();
-    let after = bytes[at.end..].iter().take(MAX_NAME).take_while(|byte| is_part(byte)).count();
+    let is_part =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
+    let before = bytes[..at.start]
+        .iter()
+        .rev()
+        .take(MAX_NAME)
+        .take_while(|byte| is_part(byte))
+        .count();
+    let after = bytes[at.end..]
+        .iter()
+        .take(MAX_NAME)
+        .take_while(|byte| is_part(byte))
+        .count();
     at.start - before..at.end + after
 }
 
@@ -96,7 +166,10 @@ fn promise(words: &[String]) -> Option<Promise> {
     }
     let mut end = words;
     while let [rest @ .., last] = end
-        && matches!(last.as_str(), "value" | "default" | "prod" | "production" | "dev" | "staging" | "string")
+        && matches!(
+            last.as_str(),
+            "value" | "default" | "prod" | "production" | "dev" | "staging" | "string"
+        )
         && !rest.is_empty()
     {
         end = rest;
@@ -107,10 +180,14 @@ fn promise(words: &[String]) -> Option<Promise> {
         (_, "password" | "passwd" | "pwd" | "passphrase" | "passwort") => Some(Promise::Password),
         ("secret" | "signing" | "encryption" | "jwt" | "session" | "cookie" | "crypto", "key")
         | ("jwt" | "session" | "signing" | "cookie" | "app" | "hmac", "secret")
-        | (_, "secretkey" | "signingkey" | "encryptionkey" | "jwtsecret") => Some(Promise::SigningKey),
+        | (_, "secretkey" | "signingkey" | "encryptionkey" | "jwtsecret") => {
+            Some(Promise::SigningKey)
+        }
         (_, "secret") => Some(Promise::Secret),
         (_, "token" | "apikey" | "accesskey" | "authkey" | "privatekey" | "accountkey")
-        | ("api" | "access" | "auth" | "private" | "account" | "license", "key") => Some(Promise::Token),
+        | ("api" | "access" | "auth" | "private" | "account" | "license", "key") => {
+            Some(Promise::Token)
+        }
         _ if last.ends_with("password") && !last.starts_with("no") => Some(Promise::Password),
         _ => None,
     }
@@ -129,12 +206,22 @@ struct Given {
 fn given(text: &str, name: Range<usize>, place: Place) -> Option<Given> {
     let bytes = text.as_bytes();
     if let Some(value) = in_connection_string(text, &name) {
-        return Some(Given { value, is_quoted: true, is_weak: false, is_sure: true });
+        return Some(Given {
+            value,
+            is_quoted: true,
+            is_weak: false,
+            is_sure: true,
+        });
     }
     if place.kind == Kind::Xml
         && let Some(value) = xml_value(text, name.end)
     {
-        return Some(Given { value, is_quoted: false, is_weak: false, is_sure: true });
+        return Some(Given {
+            value,
+            is_quoted: false,
+            is_weak: false,
+            is_sure: true,
+        });
     }
     let mut at = name.end;
     let closes_quote = matches!(bytes.get(at), Some(b'"' | b'\'' | b'`'));
@@ -149,7 +236,12 @@ fn given(text: &str, name: Range<usize>, place: Place) -> Option<Given> {
     let separator = bytes[at];
     let start = blanks(bytes, after);
     if let Some(value) = quoted(text, start) {
-        return Some(Given { value, is_quoted: true, is_weak, is_sure: separator != b',' });
+        return Some(Given {
+            value,
+            is_quoted: true,
+            is_weak,
+            is_sure: separator != b',',
+        });
     }
     let is_open = match place.kind {
         Kind::Properties => separator == b'=' && after == at + 1,
@@ -159,7 +251,12 @@ fn given(text: &str, name: Range<usize>, place: Place) -> Option<Given> {
     if !is_open {
         return None;
     }
-    bare(text, start, place.kind).map(|value| Given { value, is_quoted: false, is_weak: false, is_sure: true })
+    bare(text, start, place.kind).map(|value| Given {
+        value,
+        is_quoted: false,
+        is_weak: false,
+        is_sure: true,
+    })
 }
 
 /// `- NAME=value`, as Compose files have it.
@@ -169,13 +266,24 @@ fn is_listed(text: &str, at: usize) -> bool {
 }
 
 fn blanks(bytes: &[u8], at: usize) -> usize {
-    at + bytes[at.min(bytes.len())..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+    at + bytes[at.min(bytes.len())..]
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count()
 }
 
 /// Passes `=`, `:=`, `=>`, `:`, `==`, `,` or a type and `=`; says where the value may begin, and whether that is weak evidence.
 fn operator(text: &str, at: usize, closes_quote: bool, kind: Kind) -> Option<(usize, bool)> {
     let rest = text.get(at..)?;
-    for (written, is_weak) in [("===", true), ("==", true), ("!=", true), (":=", false), ("=>", false), ("?=", false), ("=", false)] {
+    for (written, is_weak) in [
+        ("===", true),
+        ("==", true),
+        ("!=", true),
+        (":=", false),
+        ("=>", false),
+        ("?=", false),
+        ("=", false),
+    ] {
         if rest.starts_with(written) {
             return (written != "!=").then_some((at + written.len(), is_weak));
         }
@@ -194,34 +302,57 @@ fn operator(text: &str, at: usize, closes_quote: bool, kind: Kind) -> Option<(us
 
 fn is_type(text: &str) -> bool {
     let text = text.trim();
-    !text.is_empty() && text.chars().all(|character| character.is_ascii_alphanumeric() || "<>[]&'|.?_ ".contains(character)) && !text.starts_with('\'')
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "<>[]&'|.?_ ".contains(character))
+        && !text.starts_with('\'')
 }
 
 /// `setPassword("…")` and `.password("…")`, with one argument.
 fn call_argument(text: &str, name: &Range<usize>, open: usize) -> Option<Given> {
     let method = text[name.clone()].rsplit('.').next()?;
     let first = words(method).first().cloned().unwrap_or_default();
-    let is_setter = matches!(first.as_str(), "set" | "with" | "password" | "passwd" | "secret");
+    let is_setter = matches!(
+        first.as_str(),
+        "set" | "with" | "password" | "passwd" | "secret"
+    );
     let is_method = text[name.clone()].contains('.');
     let value = quoted(text, open + 1).filter(|_| is_setter && is_method)?;
     let is_only = text.as_bytes().get(value.end + 1) == Some(&b')');
-    is_only.then_some(Given { value, is_quoted: true, is_weak: false, is_sure: true })
+    is_only.then_some(Given {
+        value,
+        is_quoted: true,
+        is_weak: false,
+        is_sure: true,
+    })
 }
 
 /// The inside of a quoted literal that begins here and is nothing but a literal.
 fn quoted(text: &str, at: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let prefix = bytes.get(at..)?.iter().take(2).take_while(|byte| b"rRbBuUL@".contains(byte)).count();
+    let prefix = bytes
+        .get(at..)?
+        .iter()
+        .take(2)
+        .take_while(|byte| b"rRbBuUL@".contains(byte))
+        .count();
     let open = at + prefix;
-    let quote = *bytes.get(open).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
+    let quote = *bytes
+        .get(open)
+        .filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
     let inside = &bytes[open + 1..bytes.len().min(open + 1 + MAX_VALUE)];
-    let length = inside.iter().position(|byte| *byte == quote || *byte == b'\n')?;
+    let length = inside
+        .iter()
+        .position(|byte| *byte == quote || *byte == b'\n')?;
     if inside[length] != quote || length == 0 {
         return None;
     }
     let value = open + 1..open + 1 + length;
     let after = text.get(value.end + 1..)?.trim_start_matches([' ', '\t']);
-    let goes_on = ["+", "%", ".format", ".replace", "..", "."].iter().any(|more| after.starts_with(more))
+    let goes_on = ["+", "%", ".format", ".replace", "..", "."]
+        .iter()
+        .any(|more| after.starts_with(more))
         || after.starts_with(['"', '\'']);
     (!goes_on && text.get(value.clone()).is_some()).then_some(value)
 }
@@ -230,12 +361,22 @@ fn quoted(text: &str, at: usize) -> Option<Range<usize>> {
 fn bare(text: &str, at: usize, kind: Kind) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
     let end = rest
-        .find(|character: char| character == '\n' || character == '\r' || (kind == Kind::Properties && character.is_whitespace()))
+        .find(|character: char| {
+            character == '\n'
+                || character == '\r'
+                || (kind == Kind::Properties && character.is_whitespace())
+        })
         .unwrap_or(rest.len())
         .min(MAX_VALUE);
     let line = rest.get(..end)?;
-    let value = line.split(" #").next().unwrap_or_default().trim_end().trim_end_matches([';', ',']);
-    let is_plain = !value.is_empty() && !value.contains(['"', '\'', '`', '{', '}', '[', ']', '(', ')']);
+    let value = line
+        .split(" #")
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .trim_end_matches([';', ',']);
+    let is_plain =
+        !value.is_empty() && !value.contains(['"', '\'', '`', '{', '}', '[', ']', '(', ')']);
     (is_plain && !value.starts_with(['*', '&', '|', '>', '!'])).then(|| at..at + value.len())
 }
 
@@ -246,7 +387,9 @@ fn xml_value(text: &str, at: usize) -> Option<Range<usize>> {
         let length = inner.find('<').filter(|length| *length <= MAX_VALUE)?;
         let value = inner[..length].trim();
         let lead = inner.len() - inner.trim_start().len();
-        return inner[length..].starts_with("</").then(|| at + 1 + lead..at + 1 + lead + value.len());
+        return inner[length..]
+            .starts_with("</")
+            .then(|| at + 1 + lead..at + 1 + lead + value.len());
     }
     let inner = rest.strip_prefix('"')?.trim_start();
     let value = inner.strip_prefix("value=\"")?;
@@ -259,17 +402,30 @@ fn xml_value(text: &str, at: usize) -> Option<Range<usize>> {
 fn in_connection_string(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let before = *bytes.get(name.start.checked_sub(1)?)?;
-    let is_field = matches!(before, b';' | b'&' | b'?' | b' ') && bytes.get(name.end) == Some(&b'=');
+    let is_field =
+        matches!(before, b';' | b'&' | b'?' | b' ') && bytes.get(name.end) == Some(&b'=');
     if !is_field {
         return None;
     }
     let line_start = text[..name.start].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..name.start].to_ascii_lowercase();
-    let has_marks = ["server=", "data source=", "jdbc:", "user id=", "uid=", "dsn=", "initial catalog=", "host="]
-        .iter()
-        .any(|mark| line.contains(mark));
+    let has_marks = [
+        "server=",
+        "data source=",
+        "jdbc:",
+        "user id=",
+        "uid=",
+        "dsn=",
+        "initial catalog=",
+        "host=",
+    ]
+    .iter()
+    .any(|mark| line.contains(mark));
     let start = name.end + 1;
     let rest = text.get(start..)?;
-    let end = rest.find([';', '&', '"', '\'', '`', '\n', '\r', ' ', '<']).unwrap_or(rest.len()).min(MAX_VALUE);
+    let end = rest
+        .find([';', '&', '"', '\'', '`', '\n', '\r', ' ', '<'])
+        .unwrap_or(rest.len())
+        .min(MAX_VALUE);
     (has_marks && end > 0 && rest.get(..end).is_some()).then(|| start..start + end)
 }

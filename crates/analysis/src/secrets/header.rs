@@ -15,10 +15,13 @@ pub(super) fn find(text: &str, at: Range<usize>, place: Place) -> Option<Found> 
     }
     let rest = text.get(at.end..)?;
     let length = rest
-        .find(|character: char| !(character.is_ascii_alphanumeric() || "+/=_.~-".contains(character)))
+        .find(|character: char| {
+            !(character.is_ascii_alphanumeric() || "+/=_.~-".contains(character))
+        })
         .unwrap_or(rest.len());
     let value = &rest[..length];
-    let is_basic = text.as_bytes()[at.start].eq_ignore_ascii_case(&b'b') && text[at.clone()].len() == 6;
+    let is_basic =
+        text.as_bytes()[at.start].eq_ignore_ascii_case(&b'b') && text[at.clone()].len() == 6;
     let fits = if is_basic {
         is_user_and_password(value)
     } else {
@@ -45,10 +48,11 @@ fn is_user_and_password(value: &str) -> bool {
     };
     let is_plain = bytes.iter().all(|byte| (0x20..0x7f).contains(byte));
     let colon = bytes.iter().position(|byte| *byte == b':');
-    is_plain && colon.is_some_and(|colon| {
-        let password = String::from_utf8_lossy(&bytes[colon + 1..]);
-        colon > 0 && password.len() >= 4 && !judge::is_placeholder(&password)
-    })
+    is_plain
+        && colon.is_some_and(|colon| {
+            let password = String::from_utf8_lossy(&bytes[colon + 1..]);
+            colon > 0 && password.len() >= 4 && !judge::is_placeholder(&password)
+        })
 }
 
 fn decode(value: &str) -> Option<Vec<u8>> {

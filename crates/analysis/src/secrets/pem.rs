@@ -43,7 +43,11 @@ pub(super) fn find(text: &str, at: usize, place: Place) -> Option<Found> {
 fn unended(window: &str) -> usize {
     window
         .split_inclusive('\n')
-        .take_while(|line| line.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\"',\\: -".contains(&byte)))
+        .take_while(|line| {
+            line.trim()
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+/=\"',\\: -".contains(&byte))
+        })
         .map(str::len)
         .sum()
 }
@@ -54,7 +58,12 @@ fn longest_run(block: &str) -> usize {
     unescaped
         .split(|character: char| character.is_whitespace() || "\"'+,`".contains(character))
         .map(|piece| piece.trim_matches('\\'))
-        .filter(|piece| piece.len() >= 16 && piece.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)))
+        .filter(|piece| {
+            piece.len() >= 16
+                && piece
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+        })
         .map(str::len)
         .sum()
 }

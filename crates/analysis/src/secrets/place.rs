@@ -38,8 +38,25 @@ impl Place {
 
 fn is_test(path: &str) -> bool {
     const FOLDERS: [&str; 19] = [
-        "test", "tests", "testing", "testdata", "test-data", "test_data", "__tests__", "__mocks__", "spec", "specs", "fixture", "fixtures",
-        "mock", "mocks", "example", "examples", "sample", "samples", "e2e",
+        "test",
+        "tests",
+        "testing",
+        "testdata",
+        "test-data",
+        "test_data",
+        "__tests__",
+        "__mocks__",
+        "spec",
+        "specs",
+        "fixture",
+        "fixtures",
+        "mock",
+        "mocks",
+        "example",
+        "examples",
+        "sample",
+        "samples",
+        "e2e",
     ];
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.split('.').next().unwrap_or_default();
@@ -48,39 +65,67 @@ fn is_test(path: &str) -> bool {
         || stem.ends_with("_test")
         || stem.ends_with("_spec")
         || stem == "conftest"
-        || [".test.", ".spec.", ".example", ".sample", ".template", ".dist", ".stories."]
-            .iter()
-            .any(|part| name.contains(part))
+        || [
+            ".test.",
+            ".spec.",
+            ".example",
+            ".sample",
+            ".template",
+            ".dist",
+            ".stories.",
+        ]
+        .iter()
+        .any(|part| name.contains(part))
         || is_camel_test(stem, name)
 }
 
 /// `LoginTest.java`, `LoginTests.cs`, `LoginIT.java`; the path is in lower case by now.
 fn is_camel_test(stem: &str, name: &str) -> bool {
-    [".java", ".kt", ".cs", ".scala", ".groovy", ".php", ".swift"].iter().any(|end| name.ends_with(end))
-        && ["test", "tests", "testcase"].iter().any(|end| stem.ends_with(end))
+    [".java", ".kt", ".cs", ".scala", ".groovy", ".php", ".swift"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        && ["test", "tests", "testcase"]
+            .iter()
+            .any(|end| stem.ends_with(end))
 }
 
 fn kind(path: &str) -> Kind {
     let name = path.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let is_lock = matches!(name, "package-lock.json" | "pnpm-lock.yaml" | "go.sum" | "npm-shrinkwrap.json" | "composer.lock")
-        || extension == "lock";
-    let is_translation = ["/locales/", "/locale/", "/i18n/", "/translations/", "/lang/", "/l10n/", "/messages/"]
-        .iter()
-        .any(|folder| format!("/{path}").contains(folder))
+    let is_lock = matches!(
+        name,
+        "package-lock.json" | "pnpm-lock.yaml" | "go.sum" | "npm-shrinkwrap.json" | "composer.lock"
+    ) || extension == "lock";
+    let is_translation = [
+        "/locales/",
+        "/locale/",
+        "/i18n/",
+        "/translations/",
+        "/lang/",
+        "/l10n/",
+        "/messages/",
+    ]
+    .iter()
+    .any(|folder| format!("/{path}").contains(folder))
         || name.starts_with("messages_");
     if is_lock || is_translation {
         return Kind::Prose;
     }
-    if name.starts_with(".env") || name.ends_with(".env") || name.starts_with("dockerfile") || name.starts_with("containerfile") {
+    if name.starts_with(".env")
+        || name.ends_with(".env")
+        || name.starts_with("dockerfile")
+        || name.starts_with("containerfile")
+    {
         return Kind::Properties;
     }
     match extension {
-        "properties" | "ini" | "cfg" | "conf" | "sh" | "bash" | "zsh" | "fish" | "env" | "envrc" | "dockerfile" | "npmrc" | "pypirc" | "netrc" | "service" => Kind::Properties,
+        "properties" | "ini" | "cfg" | "conf" | "sh" | "bash" | "zsh" | "fish" | "env"
+        | "envrc" | "dockerfile" | "npmrc" | "pypirc" | "netrc" | "service" => Kind::Properties,
         "yml" | "yaml" => Kind::Yaml,
         "xml" | "config" | "plist" | "csproj" | "xsd" | "pom" => Kind::Xml,
-        "md" | "mdx" | "rst" | "txt" | "adoc" | "html" | "htm" | "css" | "scss" | "less" | "sass" | "svg" | "po" | "pot" | "csv" | "tsv"
-        | "sum" | "patch" | "diff" | "log" | "ipynb" | "map" | "strings" | "arb" => Kind::Prose,
+        "md" | "mdx" | "rst" | "txt" | "adoc" | "html" | "htm" | "css" | "scss" | "less"
+        | "sass" | "svg" | "po" | "pot" | "csv" | "tsv" | "sum" | "patch" | "diff" | "log"
+        | "ipynb" | "map" | "strings" | "arb" => Kind::Prose,
         _ => Kind::Code,
     }
 }

@@ -11,14 +11,62 @@ use crate::rule::RuleMeta;
 
 /// The rules that follow those of the providers: id, severity, confidence, weaknesses, message.
 const OTHERS: [(&str, Severity, Confidence, &[u32], &str); 8] = [
-    ("private-key", Severity::Critical, Confidence::High, &[798, 321], "A {name} stands in the repository"),
-    ("connection-string", Severity::High, Confidence::High, &[798, 259], "A password stands in a connection string (`{name}`)"),
-    ("url-credentials", Severity::High, Confidence::Medium, &[798, 522], "A password stands in a URL (`{name}`)"),
-    ("authorization-header", Severity::High, Confidence::Medium, &[798], "Credentials for `{name}` authentication stand in the code"),
-    ("password", Severity::High, Confidence::Medium, &[798, 259], "`{name}` is a password written out"),
-    ("signing-key", Severity::High, Confidence::Medium, &[798, 321], "`{name}` is a key written out"),
-    ("generic-secret", Severity::High, Confidence::Medium, &[798], "`{name}` is a secret written out"),
-    ("aws-secret-key", Severity::Critical, Confidence::High, &[798], "`{name}` is an AWS secret access key"),
+    (
+        "private-key",
+        Severity::Critical,
+        Confidence::High,
+        &[798, 321],
+        "A {name} stands in the repository",
+    ),
+    (
+        "connection-string",
+        Severity::High,
+        Confidence::High,
+        &[798, 259],
+        "A password stands in a connection string (`{name}`)",
+    ),
+    (
+        "url-credentials",
+        Severity::High,
+        Confidence::Medium,
+        &[798, 522],
+        "A password stands in a URL (`{name}`)",
+    ),
+    (
+        "authorization-header",
+        Severity::High,
+        Confidence::Medium,
+        &[798],
+        "Credentials for `{name}` authentication stand in the code",
+    ),
+    (
+        "password",
+        Severity::High,
+        Confidence::Medium,
+        &[798, 259],
+        "`{name}` is a password written out",
+    ),
+    (
+        "signing-key",
+        Severity::High,
+        Confidence::Medium,
+        &[798, 321],
+        "`{name}` is a key written out",
+    ),
+    (
+        "generic-secret",
+        Severity::High,
+        Confidence::Medium,
+        &[798],
+        "`{name}` is a secret written out",
+    ),
+    (
+        "aws-secret-key",
+        Severity::Critical,
+        Confidence::High,
+        &[798],
+        "`{name}` is an AWS secret access key",
+    ),
 ];
 
 const WHY: &str = "Everyone who can read the repository, now or later, in a fork or in a backup, can use it. Removing the line does not take it back.";
@@ -57,11 +105,19 @@ pub(super) fn named(promise: Promise, words: &[String], value: &str) -> usize {
 /// Every rule, each with its lesser form for tests and locked keys.
 pub(super) fn rules() -> Vec<[Arc<RuleMeta>; 2]> {
     let providers = PROVIDERS.iter().map(|provider| {
-        rule(provider.id, provider.severity, Confidence::High, &[798], "A {name} stands in the repository")
+        rule(
+            provider.id,
+            provider.severity,
+            Confidence::High,
+            &[798],
+            "A {name} stands in the repository",
+        )
     });
     let others = OTHERS
         .iter()
-        .map(|(id, severity, confidence, cwe, message)| rule(id, *severity, *confidence, cwe, message));
+        .map(|(id, severity, confidence, cwe, message)| {
+            rule(id, *severity, *confidence, cwe, message)
+        });
     providers
         .chain(others)
         .map(|rule| {
@@ -74,7 +130,13 @@ pub(super) fn rules() -> Vec<[Arc<RuleMeta>; 2]> {
         .collect()
 }
 
-fn rule(id: &str, severity: Severity, confidence: Confidence, cwe: &[u32], message: &str) -> RuleMeta {
+fn rule(
+    id: &str,
+    severity: Severity,
+    confidence: Confidence,
+    cwe: &[u32],
+    message: &str,
+) -> RuleMeta {
     RuleMeta {
         id: format!("secrets.{id}"),
         agent: Agent::Security,
@@ -100,6 +162,10 @@ pub(super) fn code(rule: &str, name: &str, secret: &str, is_generic: bool) -> St
     hash.update(secret);
     let kept = if is_generic { 2 } else { 12 };
     let digest = hash.finalize();
-    let hex: String = digest.iter().take(kept).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .iter()
+        .take(kept)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{rule} {name} {hex}")
 }

@@ -13,7 +13,9 @@ fn found(text: &str, path: &str) -> Vec<String> {
             assert!(secret.len() < 4 || !shown.contains(secret), "{shown}");
         }
     }
-    hits.iter().map(|hit| hit.rule.id.trim_start_matches("secrets.").to_owned()).collect()
+    hits.iter()
+        .map(|hit| hit.rule.id.trim_start_matches("secrets.").to_owned())
+        .collect()
 }
 
 /// Text that looks random and is the same every time; it is built here so that no token stands in the repository.
@@ -22,7 +24,9 @@ fn random(alphabet: &str, length: usize) -> String {
     let mut state = 0x9e37_79b9_u64;
     (0..length)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             letters[usize::try_from(state >> 33).unwrap() % letters.len()]
         })
         .collect()
@@ -35,36 +39,123 @@ const HEX: &str = "0123456789abcdef";
 fn tokens_of_providers_are_found() {
     let cases = [
         ("github-token", format!("{}{}", "ghp_", random(ALNUM, 36))),
-        ("github-fine-grained-token", format!("{}{}_{}", "github_pat_", random(ALNUM, 22), random(ALNUM, 59))),
+        (
+            "github-fine-grained-token",
+            format!(
+                "{}{}_{}",
+                "github_pat_",
+                random(ALNUM, 22),
+                random(ALNUM, 59)
+            ),
+        ),
         ("gitlab-token", format!("{}{}", "glpat-", random(ALNUM, 20))),
-        ("aws-access-key", format!("{}{}", "AKIA", random("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16))),
+        (
+            "aws-access-key",
+            format!(
+                "{}{}",
+                "AKIA",
+                random("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)
+            ),
+        ),
         ("google-api-key", format!("{}{}", "AIza", random(ALNUM, 35))),
-        ("slack-token", format!("{}{}", "xoxb-", format!("{}-{}-{}", random("123456789", 12), random("123456789", 12), random(ALNUM, 24)))),
-        ("slack-webhook", format!("https://hooks.slack.com/services/T{}/B{}/{}", random("ABCDEF0123", 8), random("ABCDEF0123", 8), random(ALNUM, 24))),
+        (
+            "slack-token",
+            format!(
+                "{}{}",
+                "xoxb-",
+                format!(
+                    "{}-{}-{}",
+                    random("123456789", 12),
+                    random("123456789", 12),
+                    random(ALNUM, 24)
+                )
+            ),
+        ),
+        (
+            "slack-webhook",
+            format!(
+                "https://hooks.slack.com/services/T{}/B{}/{}",
+                random("ABCDEF0123", 8),
+                random("ABCDEF0123", 8),
+                random(ALNUM, 24)
+            ),
+        ),
         ("stripe-key", format!("{}{}", "sk_live_", random(ALNUM, 24))),
-        ("sendgrid-key", format!("{}{}.{}", "SG.", random(ALNUM, 22), random(ALNUM, 43))),
+        (
+            "sendgrid-key",
+            format!("{}{}.{}", "SG.", random(ALNUM, 22), random(ALNUM, 43)),
+        ),
         ("npm-token", format!("{}{}", "npm_", random(ALNUM, 36))),
-        ("pypi-token", format!("{}{}", "pypi-AgEIcHlwaS5vcmc", random(ALNUM, 120))),
-        ("docker-token", format!("{}{}", "dckr_pat_", random(ALNUM, 27))),
+        (
+            "pypi-token",
+            format!("{}{}", "pypi-AgEIcHlwaS5vcmc", random(ALNUM, 120)),
+        ),
+        (
+            "docker-token",
+            format!("{}{}", "dckr_pat_", random(ALNUM, 27)),
+        ),
         ("openai-key", format!("{}{}", "sk-proj-", random(ALNUM, 60))),
-        ("openai-legacy-key", format!("sk-{}T3BlbkFJ{}", random(ALNUM, 20), random(ALNUM, 20))),
-        ("anthropic-key", format!("{}api03-{}", "sk-ant-", random(ALNUM, 93))),
-        ("hugging-face-token", format!("{}{}", "hf_", random(&ALNUM[..52], 34))),
-        ("digitalocean-token", format!("{}{}", "dop_v1_", random(HEX, 64))),
-        ("azure-storage-key", format!("{}{}==", "AccountKey=", random(ALNUM, 86))),
+        (
+            "openai-legacy-key",
+            format!("sk-{}T3BlbkFJ{}", random(ALNUM, 20), random(ALNUM, 20)),
+        ),
+        (
+            "anthropic-key",
+            format!("{}api03-{}", "sk-ant-", random(ALNUM, 93)),
+        ),
+        (
+            "hugging-face-token",
+            format!("{}{}", "hf_", random(&ALNUM[..52], 34)),
+        ),
+        (
+            "digitalocean-token",
+            format!("{}{}", "dop_v1_", random(HEX, 64)),
+        ),
+        (
+            "azure-storage-key",
+            format!("{}{}==", "AccountKey=", random(ALNUM, 86)),
+        ),
         ("databricks-token", format!("{}{}", "dapi", random(HEX, 32))),
         ("shopify-token", format!("{}{}", "shpat_", random(HEX, 32))),
         ("mailgun-key", format!("{}{}", "key-", random(HEX, 32))),
-        ("telegram-token", format!("{}:AA{}", random("123456789", 9), random(ALNUM, 33))),
+        (
+            "telegram-token",
+            format!("{}:AA{}", random("123456789", 9), random(ALNUM, 33)),
+        ),
         ("linear-key", format!("{}{}", "lin_api_", random(ALNUM, 40))),
         ("vault-token", format!("{}{}", "hvs.", random(ALNUM, 95))),
-        ("terraform-cloud-token", format!("{}.atlasv1.{}", random(ALNUM, 14), random(ALNUM, 67))),
-        ("jwt", format!("eyJ{}.eyJ{}.{}", random(ALNUM, 33), random(ALNUM, 50), random(ALNUM, 43))),
+        (
+            "terraform-cloud-token",
+            format!("{}.atlasv1.{}", random(ALNUM, 14), random(ALNUM, 67)),
+        ),
+        (
+            "jwt",
+            format!(
+                "eyJ{}.eyJ{}.{}",
+                random(ALNUM, 33),
+                random(ALNUM, 50),
+                random(ALNUM, 43)
+            ),
+        ),
     ];
     for (id, token) in cases {
-        assert_eq!(found(&format!("x = \"{token}\"\n"), "src/app.py"), [id], "{id}");
-        assert_eq!(found(&format!("curl -H 'X: {token}' x\n"), "README.md"), [id], "{id}");
-        assert!(found(&format!("x{token}x"), "a.py").is_empty() || ["azure-storage-key", "slack-webhook", "telegram-token"].contains(&id) || id.contains("legacy") || id.starts_with("terraform"), "{id}");
+        assert_eq!(
+            found(&format!("x = \"{token}\"\n"), "src/app.py"),
+            [id],
+            "{id}"
+        );
+        assert_eq!(
+            found(&format!("curl -H 'X: {token}' x\n"), "README.md"),
+            [id],
+            "{id}"
+        );
+        assert!(
+            found(&format!("x{token}x"), "a.py").is_empty()
+                || ["azure-storage-key", "slack-webhook", "telegram-token"].contains(&id)
+                || id.contains("legacy")
+                || id.starts_with("terraform"),
+            "{id}"
+        );
     }
 }
 
@@ -74,10 +165,30 @@ fn private_keys_need_a_body() {
     let body = (0..6).map(|_| random(ALNUM, 64)).collect::<Vec<_>>();
     let key = format!("{}\n{}\n{}\n", mark("BEGIN"), body.join("\n"), mark("END"));
     assert_eq!(found(&key, "deploy/key"), ["private-key"]);
-    let json = format!("{{\"private_key\": \"{}\\n{}\\n{}\\n\"}}", mark("BEGIN"), body.join("\\n"), mark("END"));
+    let json = format!(
+        "{{\"private_key\": \"{}\\n{}\\n{}\\n\"}}",
+        mark("BEGIN"),
+        body.join("\\n"),
+        mark("END")
+    );
     assert_eq!(found(&json, "account.json"), ["private-key"]);
-    assert!(found(&format!("if line.startswith(\"{}\"):\n    return parse(line)\n", mark("BEGIN")), "a.py").is_empty());
-    assert!(found(&format!("{}\nMIIE...\n{}\n", mark("BEGIN"), mark("END")), "README.md").is_empty());
+    assert!(
+        found(
+            &format!(
+                "if line.startswith(\"{}\"):\n    return parse(line)\n",
+                mark("BEGIN")
+            ),
+            "a.py"
+        )
+        .is_empty()
+    );
+    assert!(
+        found(
+            &format!("{}\nMIIE...\n{}\n", mark("BEGIN"), mark("END")),
+            "README.md"
+        )
+        .is_empty()
+    );
     assert!(found(&key.replace("PRIVATE", "PUBLIC"), "a.pem").is_empty());
     let hit = &Scanner::new().scan(&key, &RepoPath::from("tests/data/key.pem"))[0];
     assert_eq!(hit.rule.severity, pullmill_core::finding::Severity::Low);
@@ -86,12 +197,36 @@ fn private_keys_need_a_body() {
 #[test]
 fn passwords_in_urls_are_found() {
     for (id, text, path) in [
-        ("connection-string", "DB = 'postgres://app:s3cr3tPw@db.internal.acme.io:5432/app'", "a.py"),
-        ("connection-string", "url: mongodb+srv://root:Kx82mPq9@cluster0.mongodb.net/x", "a.yml"),
-        ("connection-string", "redis://:p4ssw0rdX@cache.acme.io:6379", "a.go"),
-        ("url-credentials", "requests.get(\"https://bot:hunter22@git.acme.io/x\")", "a.py"),
-        ("password", "\"Server=db;User Id=sa;Password=Tr0ub4dor;\"", "a.cs"),
-        ("password", "\"jdbc:mysql://db/x?user=root&password=Tr0ub4dor\"", "A.java"),
+        (
+            "connection-string",
+            "DB = 'postgres://app:s3cr3tPw@db.internal.acme.io:5432/app'",
+            "a.py",
+        ),
+        (
+            "connection-string",
+            "url: mongodb+srv://root:Kx82mPq9@cluster0.mongodb.net/x",
+            "a.yml",
+        ),
+        (
+            "connection-string",
+            "redis://:p4ssw0rdX@cache.acme.io:6379",
+            "a.go",
+        ),
+        (
+            "url-credentials",
+            "requests.get(\"https://bot:hunter22@git.acme.io/x\")",
+            "a.py",
+        ),
+        (
+            "password",
+            "\"Server=db;User Id=sa;Password=Tr0ub4dor;\"",
+            "a.cs",
+        ),
+        (
+            "password",
+            "\"jdbc:mysql://db/x?user=root&password=Tr0ub4dor\"",
+            "A.java",
+        ),
     ] {
         assert_eq!(found(text, path), [id], "{text}");
     }
@@ -138,13 +273,25 @@ fn literals_given_to_secret_names_are_found() {
     for (text, path) in [
         (format!("API_KEY={token}\nX=1"), ".env"),
         ("DB_PASSWORD=Tr0ub4dor\n".to_owned(), "app.env"),
-        ("spring.datasource.password=Tr0ub4dor\n".to_owned(), "application.properties"),
-        ("db:\n  password: Tr0ub4dor # prod\n".to_owned(), "config.yml"),
-        ("    - MYSQL_ROOT_PASSWORD=Tr0ub4dor\n".to_owned(), "docker-compose.yml"),
+        (
+            "spring.datasource.password=Tr0ub4dor\n".to_owned(),
+            "application.properties",
+        ),
+        (
+            "db:\n  password: Tr0ub4dor # prod\n".to_owned(),
+            "config.yml",
+        ),
+        (
+            "    - MYSQL_ROOT_PASSWORD=Tr0ub4dor\n".to_owned(),
+            "docker-compose.yml",
+        ),
         ("ENV DB_PASSWORD=Tr0ub4dor\n".to_owned(), "Dockerfile"),
         ("export DB_PASSWORD=Tr0ub4dor\n".to_owned(), "run.sh"),
         ("<password>Tr0ub4dor</password>".to_owned(), "settings.xml"),
-        ("<add key=\"DbPassword\" value=\"Tr0ub4dor\"/>".to_owned(), "web.config"),
+        (
+            "<add key=\"DbPassword\" value=\"Tr0ub4dor\"/>".to_owned(),
+            "web.config",
+        ),
     ] {
         assert_eq!(found(&text, path).len(), 1, "{text}");
     }
@@ -200,7 +347,10 @@ fn look_alikes_of_secrets_are_silent() {
         ("password: {{ .Values.password }}", "a.yml"),
         ("password: *default", "a.yml"),
         ("POSTGRES_PASSWORD: postgres", "docker-compose.yml"),
-        ("token: ${{ secrets.GITHUB_TOKEN }}", ".github/workflows/a.yml"),
+        (
+            "token: ${{ secrets.GITHUB_TOKEN }}",
+            ".github/workflows/a.yml",
+        ),
         ("id-token: write", ".github/workflows/a.yml"),
         ("DB_PASSWORD=$(cat /run/secrets/db)", "run.sh"),
         ("DB_PASSWORD=\"$1\"", "run.sh"),
