@@ -331,4 +331,23 @@ proptest! {
             let _ = analyser.analyse(&job(&path, words.concat().as_bytes()));
         }
     }
+
+    #[test]
+    fn fingerprints_stay_under_unrelated_edits_above(
+        above in proptest::collection::vec(
+            proptest::sample::select(vec!["", "import os", "x = 1", "# é words", "def g():\n    return 2", "y = {\n    1: 2,\n}"]),
+            0..12,
+        ),
+        ending in proptest::sample::select(vec!["\n", "\r\n"]),
+    ) {
+        let code = "class A:\n    def f(self, x):\n        return eval(x, {})\n\n\ndef h(x):\n    eval(x)\n    return eval( x )\n";
+        let prints = |text: &str| -> Vec<String> {
+            let report = head("a.py", text);
+            report.findings.into_iter().map(|finding| finding.fingerprint).collect()
+        };
+        let before = prints(code);
+        let edited = format!("{}\n{code}", above.join("\n")).replace('\n', ending);
+        prop_assert_eq!(before.len(), 2);
+        prop_assert_eq!(before, prints(&edited));
+    }
 }
