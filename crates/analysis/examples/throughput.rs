@@ -45,7 +45,8 @@ fn texts(paths: &[String]) -> Result<Vec<(RepoPath, String)>> {
     paths
         .iter()
         .map(|path| {
-            let text = std::fs::read_to_string(PathBuf::from(path)).with_context(|| path.clone())?;
+            let text =
+                std::fs::read_to_string(PathBuf::from(path)).with_context(|| path.clone())?;
             Ok((RepoPath::from(path.as_str()), text))
         })
         .collect()

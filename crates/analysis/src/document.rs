@@ -159,20 +159,22 @@ impl DocumentRule {
     fn hits(&self, meta: &Arc<RuleMeta>, text: &str, document: &Node, out: &mut Vec<Hit>) {
         let budget = Budget::new();
         let mut seen = BTreeSet::new();
-        let _ = self.each.walk(Place::root(document), &budget, &mut |place| {
-            if self.r#where.iter().all(|one| one.holds(place, &budget)) {
-                for hit in self.report(meta, text, place, &budget) {
-                    if seen.insert((hit.range.start, hit.range.end)) {
-                        out.push(hit);
+        let _ = self
+            .each
+            .walk(Place::root(document), &budget, &mut |place| {
+                if self.r#where.iter().all(|one| one.holds(place, &budget)) {
+                    for hit in self.report(meta, text, place, &budget) {
+                        if seen.insert((hit.range.start, hit.range.end)) {
+                            out.push(hit);
+                        }
                     }
                 }
-            }
-            if seen.len() < MAX_HITS {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        });
+                if seen.len() < MAX_HITS {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            });
     }
 
     /// Hits at the reported node: where its patterns match, else its name, else its first line.
@@ -209,7 +211,10 @@ impl DocumentRule {
 #[must_use]
 pub fn analyse(text: &str, path: &RepoPath, rules: &[(Arc<RuleMeta>, DocumentRule)]) -> Outcome {
     let mut outcome = Outcome::default();
-    let applying: Vec<_> = rules.iter().filter(|(_, rule)| rule.applies(path)).collect();
+    let applying: Vec<_> = rules
+        .iter()
+        .filter(|(_, rule)| rule.applies(path))
+        .collect();
     let Some((_, first)) = applying.first() else {
         return outcome;
     };
@@ -240,7 +245,11 @@ fn matched(meta: &Arc<RuleMeta>, text: &str, node: &Node, patterns: &[&Pattern])
         return Vec::new();
     };
     // A Dockerfile's joined lines keep every byte in its place, and comments are blanked in them.
-    let searched = if value.len() == source.len() { value } else { source };
+    let searched = if value.len() == source.len() {
+        value
+    } else {
+        source
+    };
     let mut by_line: BTreeMap<usize, Hit> = BTreeMap::new();
     for regex in patterns.iter().filter_map(|pattern| pattern.regex()) {
         for captures in regex.captures_iter(searched).take(MAX_HITS) {

@@ -95,7 +95,10 @@ fn reported(text: &str) -> bool {
         head: Some(Arc::from(text.as_bytes())),
     };
     let report = ANALYSER.analyse(&job).head.expect("a head side");
-    report.findings.iter().any(|finding| finding.rule == "python.command-injection")
+    report
+        .findings
+        .iter()
+        .any(|finding| finding.rule == "python.command-injection")
 }
 
 static ANALYSER: LazyLock<Analyser> =

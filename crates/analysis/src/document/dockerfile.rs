@@ -22,7 +22,10 @@ pub(crate) fn parse(text: &str) -> Result<Node, String> {
     let mut entries = vec![Entry::derived(
         "instructions",
         Node::seq(
-            instructions.iter().map(|one| Arc::clone(&one.node)).collect(),
+            instructions
+                .iter()
+                .map(|one| Arc::clone(&one.node))
+                .collect(),
             whole.clone(),
         ),
     )];
@@ -44,7 +47,10 @@ fn stages(instructions: &[Instruction]) -> Vec<Arc<Node>> {
     let mut open: Option<Vec<&Instruction>> = None;
     for one in instructions {
         if one.keyword == "from" {
-            stages.extend(open.take().map(|parts| stage(&parts, &mut names, &defaults)));
+            stages.extend(
+                open.take()
+                    .map(|parts| stage(&parts, &mut names, &defaults)),
+            );
             open = Some(vec![one]);
         } else if let Some(parts) = &mut open {
             parts.push(one);
@@ -84,13 +90,24 @@ fn stage(
         let base = names.get(&resolved.to_ascii_lowercase());
         let flag = if base.is_some() { "true" } else { "false" };
         user = user.or_else(|| base.cloned().flatten());
-        entries.push(Entry::derived("image", Node::scalar(resolved, image.range.clone())));
-        entries.push(Entry::derived("from_stage", Node::scalar(flag, image.range.clone())));
+        entries.push(Entry::derived(
+            "image",
+            Node::scalar(resolved, image.range.clone()),
+        ));
+        entries.push(Entry::derived(
+            "from_stage",
+            Node::scalar(flag, image.range.clone()),
+        ));
     }
     if let [_, keyword, name, ..] = words
-        && keyword.text().is_some_and(|word| word.eq_ignore_ascii_case("as"))
+        && keyword
+            .text()
+            .is_some_and(|word| word.eq_ignore_ascii_case("as"))
     {
-        names.insert(name.text().unwrap_or_default().to_ascii_lowercase(), user.clone());
+        names.insert(
+            name.text().unwrap_or_default().to_ascii_lowercase(),
+            user.clone(),
+        );
         entries.push(given("name", name));
     }
     entries.extend(user.map(|user| given("user", &user)));
@@ -110,7 +127,10 @@ fn given(key: &str, node: &Arc<Node>) -> Entry {
 fn by_keyword(parts: &[&Instruction]) -> Vec<Entry> {
     let mut lists: BTreeMap<&str, Vec<Arc<Node>>> = BTreeMap::new();
     for one in parts {
-        lists.entry(&one.keyword).or_default().push(Arc::clone(&one.node));
+        lists
+            .entry(&one.keyword)
+            .or_default()
+            .push(Arc::clone(&one.node));
     }
     lists
         .into_iter()
@@ -133,12 +153,18 @@ fn resolve(image: &str, defaults: &BTreeMap<String, String>) -> String {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let (variable, after) = split_variable(&rest[at..]);
-        let name = variable.trim_start_matches(['$', '{']).trim_end_matches('}');
+        let name = variable
+            .trim_start_matches(['$', '{'])
+            .trim_end_matches('}');
         let (name, fallback) = match name.split_once(":-") {
             Some((name, fallback)) => (name, Some(fallback)),
             None => (name, None),
         };
-        match defaults.get(name).map(String::as_str).filter(|value| !value.is_empty()) {
+        match defaults
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+        {
             Some(value) => out.push_str(value),
             None => out.push_str(fallback.unwrap_or(variable)),
         }
@@ -169,7 +195,10 @@ mod tests {
         let stages = root.get("stages").unwrap().items();
         assert_eq!(stages[0].get("image").unwrap().text(), Some("node:20"));
         assert_eq!(stages[1].get("from_stage").unwrap().text(), Some("true"));
-        assert_eq!(root.get("final").unwrap().get("user").unwrap().text(), Some("app"));
+        assert_eq!(
+            root.get("final").unwrap().get("user").unwrap().text(),
+            Some("app")
+        );
         let run = &stages[0].get("run").unwrap().items()[0];
         let run = run.get("text").unwrap();
         assert_eq!(run.text().unwrap().len(), run.range.len());

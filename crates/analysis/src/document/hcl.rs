@@ -14,9 +14,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, String> {
     parser
         .set_language(&SupportLang::Hcl.get_ts_language())
         .map_err(|error| error.to_string())?;
-    let tree = parser
-        .parse(text, None)
-        .ok_or("the parser gave up")?;
+    let tree = parser.parse(text, None).ok_or("the parser gave up")?;
     if tree.root_node().has_error() {
         return Err("the file has a syntax error".to_owned());
     }
@@ -89,7 +87,9 @@ impl Reader<'_> {
     fn expression(&mut self, item: Syntax<'_>, depth: usize) -> Result<Node, String> {
         self.count(depth)?;
         let range = item.byte_range();
-        let inner = item.named_child(0).filter(|_| item.named_child_count() == 1);
+        let inner = item
+            .named_child(0)
+            .filter(|_| item.named_child_count() == 1);
         let value = match inner.map(|inner| (inner, inner.kind())) {
             Some((inner, "collection_value")) => match inner.named_child(0) {
                 Some(tuple) if tuple.kind() == "tuple" => self.tuple(tuple, depth)?,
@@ -180,11 +180,24 @@ mod tests {
             .and_then(|names| names.get("web"))
             .unwrap();
         assert_eq!(group.get("name").unwrap().text(), Some("web"));
-        let ingress: Vec<_> = group.entries().iter().filter(|entry| entry.key == "ingress").collect();
+        let ingress: Vec<_> = group
+            .entries()
+            .iter()
+            .filter(|entry| entry.key == "ingress")
+            .collect();
         assert_eq!(ingress.len(), 2);
-        assert_eq!(ingress[0].node.get("cidr_blocks").unwrap().items()[0].text(), Some("0.0.0.0/0"));
-        assert_eq!(ingress[1].node.get("cidr_blocks").unwrap().text(), Some("var.office"));
-        assert_eq!(group.get("tags").unwrap().get("Name").unwrap().text(), Some("x"));
+        assert_eq!(
+            ingress[0].node.get("cidr_blocks").unwrap().items()[0].text(),
+            Some("0.0.0.0/0")
+        );
+        assert_eq!(
+            ingress[1].node.get("cidr_blocks").unwrap().text(),
+            Some("var.office")
+        );
+        assert_eq!(
+            group.get("tags").unwrap().get("Name").unwrap().text(),
+            Some("x")
+        );
     }
 
     #[test]

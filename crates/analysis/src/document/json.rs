@@ -147,7 +147,9 @@ impl Reader<'_> {
     fn word(&mut self) -> Result<Value, String> {
         let rest = &self.text[self.at..];
         let end = rest
-            .find(|character: char| !(character.is_ascii_alphanumeric() || "+-.".contains(character)))
+            .find(|character: char| {
+                !(character.is_ascii_alphanumeric() || "+-.".contains(character))
+            })
             .unwrap_or(rest.len());
         let word = &rest[..end];
         let is_value = matches!(word, "true" | "false" | "null") || word.parse::<f64>().is_ok();

@@ -113,11 +113,13 @@ fn step(
         return visit(place);
     };
     match segment {
-        Segment::Up => place
-            .up
-            .map_or(ControlFlow::Continue(()), |up| step(*up, rest, budget, visit)),
+        Segment::Up => place.up.map_or(ControlFlow::Continue(()), |up| {
+            step(*up, rest, budget, visit)
+        }),
         Segment::Below => below(place, rest, budget, visit),
-        _ => children(place, segment, &mut |child| step(child, rest, budget, visit)),
+        _ => children(place, segment, &mut |child| {
+            step(child, rest, budget, visit)
+        }),
     }
 }
 
@@ -228,7 +230,11 @@ fn bracket(inner: &str) -> Result<(Segment, &str), &'static str> {
     let (index, after) = inner.split_once(']').ok_or("a bracket is not closed")?;
     let segment = match index {
         "*" => Segment::Items,
-        _ => Segment::Item(index.parse().map_err(|_| "an index must be a number or *")?),
+        _ => Segment::Item(
+            index
+                .parse()
+                .map_err(|_| "an index must be a number or *")?,
+        ),
     };
     Ok((segment, after))
 }
@@ -253,7 +259,11 @@ mod tests {
     fn written(text: &str) -> String {
         let path = Path::try_from(text.to_owned()).unwrap();
         let words: Vec<String> = path.segments.iter().map(ToString::to_string).collect();
-        format!("{}{}", if path.absolute { "$ " } else { "" }, words.join(" "))
+        format!(
+            "{}{}",
+            if path.absolute { "$ " } else { "" },
+            words.join(" ")
+        )
     }
 
     #[test]

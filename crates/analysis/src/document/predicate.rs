@@ -156,11 +156,16 @@ impl Predicate {
 
     fn accepts(&self, place: Place<'_>, budget: &Budget) -> bool {
         let text = place.node.text();
-        self.equals.as_ref().is_none_or(|literal| text.is_some_and(|text| literal.is(text)))
+        self.equals
+            .as_ref()
+            .is_none_or(|literal| text.is_some_and(|text| literal.is(text)))
             && self.one_of.as_ref().is_none_or(|literals| {
                 text.is_some_and(|text| literals.iter().any(|literal| literal.is(text)))
             })
-            && self.contains.as_ref().is_none_or(|names| names.is_in(place.node))
+            && self
+                .contains
+                .as_ref()
+                .is_none_or(|names| names.is_in(place.node))
             && self
                 .matches
                 .as_ref()
@@ -170,9 +175,15 @@ impl Predicate {
                 .as_ref()
                 .is_none_or(|pattern| text.is_some_and(|text| !pattern.is_match(text)))
             && self.key.as_ref().is_none_or(|pattern| {
-                place.entry.is_some_and(|entry| pattern.is_match(&entry.key))
+                place
+                    .entry
+                    .is_some_and(|entry| pattern.is_match(&entry.key))
             })
-            && self.all.iter().chain(&self.r#where).all(|one| one.holds(place, budget))
+            && self
+                .all
+                .iter()
+                .chain(&self.r#where)
+                .all(|one| one.holds(place, budget))
             && (self.any.is_empty() || self.any.iter().any(|one| one.holds(place, budget)))
             && !self.not.iter().any(|one| one.holds(place, budget))
     }
@@ -191,7 +202,10 @@ impl Predicate {
 
     /// Reports every problem of this predicate and of those inside it.
     pub(crate) fn check(&self, problems: &mut Vec<String>) {
-        for pattern in [&self.matches, &self.not_matches, &self.key].into_iter().flatten() {
+        for pattern in [&self.matches, &self.not_matches, &self.key]
+            .into_iter()
+            .flatten()
+        {
             problems.extend(pattern.check().err());
         }
         if self.has_no_test() {

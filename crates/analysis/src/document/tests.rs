@@ -25,7 +25,9 @@ fn json(node: &Node) -> serde_json::Value {
         Value::Scalar(text) => match text.as_str() {
             "true" => true.into(),
             "false" => false.into(),
-            _ => text.parse::<i64>().map_or_else(|_| text.clone().into(), Into::into),
+            _ => text
+                .parse::<i64>()
+                .map_or_else(|_| text.clone().into(), Into::into),
         },
         Value::Seq(items) => items.iter().map(|item| json(item)).collect(),
         Value::Map(entries) => entries
@@ -40,7 +42,10 @@ fn rules_of(text: &str) -> Vec<Written> {
     let documents = yaml::parse(text).unwrap();
     documents
         .iter()
-        .map(|document| serde_json::from_value(json(document)).unwrap_or_else(|error| panic!("{error} in {:?}", document.get("id"))))
+        .map(|document| {
+            serde_json::from_value(json(document))
+                .unwrap_or_else(|error| panic!("{error} in {:?}", document.get("id")))
+        })
         .collect()
 }
 
@@ -63,10 +68,17 @@ fn hits(text: &str, path: &str, document: &str) -> Vec<String> {
     let written = format!(
         "id: yaml.test\nagent: security\nseverity: low\nconfidence: low\ncategory: config\nmessage: m\nwhy: w\nfix: f\nexamples: {{}}\ndocument:\n{document}"
     );
-    let rules: Vec<_> = rules_of(&written).into_iter().map(|rule| (Arc::new(rule.meta), rule.document)).collect();
+    let rules: Vec<_> = rules_of(&written)
+        .into_iter()
+        .map(|rule| (Arc::new(rule.meta), rule.document))
+        .collect();
     let outcome = analyse(text, &RepoPath::from(path), &rules);
     assert_eq!(outcome.parse_error, None);
-    outcome.hits.iter().map(|hit| text[hit.range.clone()].to_owned()).collect()
+    outcome
+        .hits
+        .iter()
+        .map(|hit| text[hit.range.clone()].to_owned())
+        .collect()
 }
 
 #[test]
@@ -79,19 +91,32 @@ fn every_built_in_rule_is_sound_and_its_examples_hold() {
         if !ids.insert(id.clone()) {
             failures.push(format!("{id}: twice"));
         }
-        failures.extend(rule.document.problems().into_iter().map(|problem| format!("{id}: {problem}")));
+        failures.extend(
+            rule.document
+                .problems()
+                .into_iter()
+                .map(|problem| format!("{id}: {problem}")),
+        );
         if rule.examples.bad.is_empty() || rule.examples.good.len() < 2 {
             failures.push(format!("{id}: too few examples"));
         }
         let path = rule.document.sample_path();
         let one = [(Arc::new(rule.meta.clone()), rule.document.clone())];
-        let tried = rule.examples.bad.iter().map(|text| (true, text)).chain(rule.examples.good.iter().map(|text| (false, text)));
+        let tried = rule
+            .examples
+            .bad
+            .iter()
+            .map(|text| (true, text))
+            .chain(rule.examples.good.iter().map(|text| (false, text)));
         for (index, (bad, text)) in tried.enumerate() {
             let outcome = analyse(text, &path, &one);
             if let Some(error) = outcome.parse_error {
                 failures.push(format!("{id}: example {index} at {path}: {error}"));
             } else if outcome.hits.is_empty() == bad {
-                failures.push(format!("{id}: example {index} gave {} hits, bad is {bad}:\n{text}", outcome.hits.len()));
+                failures.push(format!(
+                    "{id}: example {index} gave {} hits, bad is {bad}:\n{text}",
+                    outcome.hits.len()
+                ));
             }
         }
     }
@@ -122,11 +147,28 @@ fn parents_siblings_and_nested_conditions_can_be_asked() {
 
 #[test]
 fn a_rule_for_other_files_does_not_read_the_file() {
-    let rules = rules_of("id: yaml.t\nagent: bugs\nseverity: low\nconfidence: low\ncategory: c\nmessage: m\nwhy: w\nfix: f\nexamples: {}\ndocument: {format: yaml, files: ['a/*.yml'], where: [{exists: true}]}\n");
-    let rules: Vec<_> = rules.into_iter().map(|rule| (Arc::new(rule.meta), rule.document)).collect();
-    assert_eq!(analyse("a: [", &RepoPath::from("b/x.yml"), &rules).parse_error, None);
-    assert!(analyse("a: [", &RepoPath::from("a/x.yml"), &rules).parse_error.is_some());
-    assert_eq!(analyse("a: 1", &RepoPath::from("a/x.yml"), &rules).hits.len(), 1);
+    let rules = rules_of(
+        "id: yaml.t\nagent: bugs\nseverity: low\nconfidence: low\ncategory: c\nmessage: m\nwhy: w\nfix: f\nexamples: {}\ndocument: {format: yaml, files: ['a/*.yml'], where: [{exists: true}]}\n",
+    );
+    let rules: Vec<_> = rules
+        .into_iter()
+        .map(|rule| (Arc::new(rule.meta), rule.document))
+        .collect();
+    assert_eq!(
+        analyse("a: [", &RepoPath::from("b/x.yml"), &rules).parse_error,
+        None
+    );
+    assert!(
+        analyse("a: [", &RepoPath::from("a/x.yml"), &rules)
+            .parse_error
+            .is_some()
+    );
+    assert_eq!(
+        analyse("a: 1", &RepoPath::from("a/x.yml"), &rules)
+            .hits
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -136,7 +178,14 @@ fn aliases_of_aliases_end_in_bounded_time() {
         let below = level - 1;
         text += &format!("a{level}: &a{level} [*a{below}, *a{below}, *a{below}]\n");
     }
-    assert!(hits(&text, "a.yml", "  format: yaml\n  each: '**'\n  where: [{equals: never}]\n").is_empty());
+    assert!(
+        hits(
+            &text,
+            "a.yml",
+            "  format: yaml\n  each: '**'\n  where: [{equals: never}]\n"
+        )
+        .is_empty()
+    );
 }
 
 static BUILT_IN: LazyLock<Vec<(Arc<RuleMeta>, DocumentRule)>> = LazyLock::new(|| {

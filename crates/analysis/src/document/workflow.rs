@@ -33,9 +33,13 @@ const SCRIPT_INPUTS: [(&str, &str); 9] = [
 pub(crate) fn is_workflow(path: &RepoPath) -> bool {
     let is_action = matches!(path.file_name(), "action.yml" | "action.yaml");
     is_action
-        || [".github/workflows/", ".gitea/workflows/", ".forgejo/workflows/"]
-            .iter()
-            .any(|folder| path.as_str().contains(folder))
+        || [
+            ".github/workflows/",
+            ".gitea/workflows/",
+            ".forgejo/workflows/",
+        ]
+        .iter()
+        .any(|folder| path.as_str().contains(folder))
 }
 
 /// Adds `~events` to the root and, to every step, `~untrusted`: a list of `{context, reach}`.
@@ -49,14 +53,21 @@ pub(crate) fn annotate(root: &mut Node, text: &str) {
     for job in before.get("jobs").map_or(&[][..], |jobs| jobs.entries()) {
         places.push((vec!["jobs", job.key.as_str()], Arc::clone(&job.node)));
     }
-    places.extend(before.get("runs").map(|runs| (vec!["runs"], Arc::clone(runs))));
+    places.extend(
+        before
+            .get("runs")
+            .map(|runs| (vec!["runs"], Arc::clone(runs))),
+    );
     for (way, job) in places {
         let workflow = Workflow {
             text,
             root: &before,
             job: &job,
         };
-        let Some(target) = way.iter().try_fold(&mut *root, |node, key| node.get_mut(key)) else {
+        let Some(target) = way
+            .iter()
+            .try_fold(&mut *root, |node, key| node.get_mut(key))
+        else {
             continue;
         };
         annotate_job(&workflow, &events, target);
@@ -65,7 +76,9 @@ pub(crate) fn annotate(root: &mut Node, text: &str) {
 }
 
 fn names(events: &BTreeSet<String>) -> Node {
-    let items = events.iter().map(|event| Arc::new(Node::scalar(event.clone(), 0..0)));
+    let items = events
+        .iter()
+        .map(|event| Arc::new(Node::scalar(event.clone(), 0..0)));
     Node::seq(items.collect(), 0..0)
 }
 
@@ -208,7 +221,11 @@ impl<'a> Workflow<'a> {
         events: &BTreeSet<String>,
         hops: usize,
     ) -> Option<Source> {
-        let scopes = [self.steps().get(step).map(|step| &**step), Some(self.job), Some(self.root)];
+        let scopes = [
+            self.steps().get(step).map(|step| &**step),
+            Some(self.job),
+            Some(self.root),
+        ];
         let value = scopes.into_iter().flatten().find_map(|scope| {
             scope
                 .get("env")?
@@ -265,17 +282,21 @@ impl<'a> Workflow<'a> {
     ) -> Option<Source> {
         let run = self.steps().get(step)?.get("run")?.text()?;
         let hops = hops.checked_sub(1)?;
-        run.lines().filter(|line| line.contains(file)).find_map(|line| {
-            let value = expression::assignment(line, name)?;
-            if value.starts_with("${{") {
-                return self.text_source(value, step, events, hops);
-            }
-            let variable = value.strip_prefix('$')?.trim_start_matches('{');
-            let end = variable
-                .find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
-                .unwrap_or(variable.len());
-            self.environment(&variable[..end], step, events, hops)
-        })
+        run.lines()
+            .filter(|line| line.contains(file))
+            .find_map(|line| {
+                let value = expression::assignment(line, name)?;
+                if value.starts_with("${{") {
+                    return self.text_source(value, step, events, hops);
+                }
+                let variable = value.strip_prefix('$')?.trim_start_matches('{');
+                let end = variable
+                    .find(|character: char| {
+                        !(character.is_ascii_alphanumeric() || character == '_')
+                    })
+                    .unwrap_or(variable.len());
+                self.environment(&variable[..end], step, events, hops)
+            })
     }
 
     fn needed(
@@ -286,9 +307,14 @@ impl<'a> Workflow<'a> {
         hops: usize,
     ) -> Option<Source> {
         let jobs = self.root.get("jobs")?.entries();
-        let job = &jobs.iter().find(|entry| entry.key.eq_ignore_ascii_case(job))?.node;
+        let job = &jobs
+            .iter()
+            .find(|entry| entry.key.eq_ignore_ascii_case(job))?
+            .node;
         let outputs = job.get("outputs")?.entries();
-        let output = outputs.iter().find(|entry| entry.key.eq_ignore_ascii_case(name))?;
+        let output = outputs
+            .iter()
+            .find(|entry| entry.key.eq_ignore_ascii_case(name))?;
         let there = Workflow {
             text: self.text,
             root: self.root,

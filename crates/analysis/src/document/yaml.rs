@@ -112,7 +112,10 @@ impl<'t> Builder<'t> {
             return;
         };
         // A block collection ends where the next token begins; its last child says where it really ends.
-        let flow = matches!(self.text.as_bytes().get(end.wrapping_sub(self.shift + 1)), Some(b']' | b'}'));
+        let flow = matches!(
+            self.text.as_bytes().get(end.wrapping_sub(self.shift + 1)),
+            Some(b']' | b'}')
+        );
         let range = open.start..if flow { end.max(open.end) } else { open.end };
         let value = match open.kind {
             OpenKind::Seq(items) => Value::Seq(items),
@@ -183,7 +186,9 @@ impl<'t> Builder<'t> {
 
     fn offset(&self, character: usize) -> usize {
         let offset = match &self.offsets {
-            Some(offsets) => offsets.get(character).map_or(self.text.len(), |at| *at as usize),
+            Some(offsets) => offsets
+                .get(character)
+                .map_or(self.text.len(), |at| *at as usize),
             None => character,
         };
         offset.min(self.text.len())
@@ -215,7 +220,10 @@ mod tests {
         assert_eq!(root.get("on").unwrap().entries()[0].key, "push");
         let items = root.get("jobs").unwrap().get("a").unwrap().items();
         assert_eq!(&text[items[1].range.clone()], "'y z'");
-        assert_eq!(&text[root.get("jobs").unwrap().range.clone()], "{a: [x, 'y z']}");
+        assert_eq!(
+            &text[root.get("jobs").unwrap().range.clone()],
+            "{a: [x, 'y z']}"
+        );
     }
 
     #[test]
@@ -224,7 +232,11 @@ mod tests {
         let root = &parse(text).unwrap()[0];
         let run = root.get("run").unwrap();
         assert_eq!(run.text(), Some("one\ntwo\n"));
-        assert!(text[run.range.clone()].ends_with("two"), "{:?}", &text[run.range.clone()]);
+        assert!(
+            text[run.range.clone()].ends_with("two"),
+            "{:?}",
+            &text[run.range.clone()]
+        );
         assert_eq!(&text[root.get("last").unwrap().range.clone()], "2");
     }
 

@@ -6,8 +6,24 @@ use std::sync::Arc;
 use crate::document::node::{Entry, Node};
 
 const KEYWORDS: [&str; 18] = [
-    "add", "arg", "cmd", "copy", "entrypoint", "env", "expose", "from", "healthcheck", "label",
-    "maintainer", "onbuild", "run", "shell", "stopsignal", "user", "volume", "workdir",
+    "add",
+    "arg",
+    "cmd",
+    "copy",
+    "entrypoint",
+    "env",
+    "expose",
+    "from",
+    "healthcheck",
+    "label",
+    "maintainer",
+    "onbuild",
+    "run",
+    "shell",
+    "stopsignal",
+    "user",
+    "volume",
+    "workdir",
 ];
 
 /// One instruction.
@@ -90,7 +106,10 @@ fn blank(out: &mut String, text: &str) {
 /// Where the last heredoc of an instruction ends, if it has one.
 fn heredoc_end(text: &str, logical: &str, mut end: usize) -> usize {
     let keyword = logical.split_whitespace().next().unwrap_or_default();
-    if !["run", "copy", "add"].iter().any(|one| keyword.eq_ignore_ascii_case(one)) {
+    if !["run", "copy", "add"]
+        .iter()
+        .any(|one| keyword.eq_ignore_ascii_case(one))
+    {
         return end;
     }
     for word in heredoc_words(logical) {
@@ -114,14 +133,14 @@ fn heredoc_words(logical: &str) -> impl Iterator<Item = &str> {
         let end = word
             .find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
             .unwrap_or(word.len());
-        Some(&word[..end]).filter(|word| word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_'))
+        Some(&word[..end]).filter(|word| {
+            word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        })
     })
 }
 
 fn instruction(text: &str, logical: String, range: Range<usize>) -> Result<Instruction, String> {
-    let keyword_length = logical
-        .find(char::is_whitespace)
-        .unwrap_or(logical.len());
+    let keyword_length = logical.find(char::is_whitespace).unwrap_or(logical.len());
     let keyword = logical[..keyword_length].to_ascii_lowercase();
     if !KEYWORDS.contains(&keyword.as_str()) {
         let line = text[..range.start].matches('\n').count() + 1;
@@ -137,15 +156,24 @@ fn instruction(text: &str, logical: String, range: Range<usize>) -> Result<Instr
     let (flags, at) = flags(&body, keyword_length, start);
     let arguments = body[at..].trim_end();
     let place = start + at..start + at + arguments.len();
-    let form = if arguments.starts_with('[') { "exec" } else { "shell" };
+    let form = if arguments.starts_with('[') {
+        "exec"
+    } else {
+        "shell"
+    };
     let mut entries = vec![
-        Entry::derived("instruction", Node::scalar(keyword.to_ascii_uppercase(), start..start + keyword_length)),
+        Entry::derived(
+            "instruction",
+            Node::scalar(keyword.to_ascii_uppercase(), start..start + keyword_length),
+        ),
         Entry::derived("text", Node::scalar(arguments, place.clone())),
         Entry::derived("form", Node::scalar(form, place.clone())),
         Entry::derived("flags", Node::map(flags, start..start + at)),
     ];
     entries.extend(match keyword.as_str() {
-        "env" | "arg" | "label" => Some(Entry::derived("pairs", pairs(&keyword, arguments, &place))),
+        "env" | "arg" | "label" => {
+            Some(Entry::derived("pairs", pairs(&keyword, arguments, &place)))
+        }
         "run" => None,
         _ => Some(Entry::derived("words", words(arguments, &place))),
     });
@@ -181,7 +209,12 @@ fn words(arguments: &str, place: &Range<usize>) -> Node {
             (bare.to_owned(), range)
         })
         .filter(|(word, _)| !word.is_empty())
-        .map(|(word, range)| Arc::new(Node::scalar(word, place.start + range.start..place.start + range.end)))
+        .map(|(word, range)| {
+            Arc::new(Node::scalar(
+                word,
+                place.start + range.start..place.start + range.end,
+            ))
+        })
         .collect();
     Node::seq(items, place.clone())
 }
@@ -190,16 +223,26 @@ fn words(arguments: &str, place: &Range<usize>) -> Node {
 fn pairs(keyword: &str, arguments: &str, place: &Range<usize>) -> Node {
     let tokens: Vec<Range<usize>> = tokens(arguments).collect();
     let mut entries = Vec::new();
-    let is_old_form = keyword != "arg" && tokens.first().is_some_and(|first| !arguments[first.clone()].contains('='));
+    let is_old_form = keyword != "arg"
+        && tokens
+            .first()
+            .is_some_and(|first| !arguments[first.clone()].contains('='));
     if is_old_form {
         let first = tokens[0].clone();
         let rest = first.end..arguments.len();
         entries.push(pair(arguments, first, Some(rest), place.start));
     } else {
         for token in tokens {
-            let equals = arguments[token.clone()].find('=').map(|at| token.start + at);
+            let equals = arguments[token.clone()]
+                .find('=')
+                .map(|at| token.start + at);
             let value = equals.map(|at| at + 1..token.end);
-            entries.push(pair(arguments, token.start..equals.unwrap_or(token.end), value, place.start));
+            entries.push(pair(
+                arguments,
+                token.start..equals.unwrap_or(token.end),
+                value,
+                place.start,
+            ));
         }
     }
     Node::map(entries, place.clone())
@@ -212,7 +255,10 @@ fn pair(arguments: &str, name: Range<usize>, value: Option<Range<usize>>, shift:
             let written = arguments[range.clone()].trim().trim_matches(['"', '\'']);
             Node::scalar(written, placed(&range))
         }
-        None => Node { value: crate::document::node::Value::Null, range: placed(&name) },
+        None => Node {
+            value: crate::document::node::Value::Null,
+            range: placed(&name),
+        },
     };
     Entry {
         key: arguments[name.clone()].to_owned(),
@@ -263,7 +309,15 @@ mod tests {
     fn heredocs_belong_to_their_instruction() {
         let found = read("FROM a\nRUN <<EOF\ncurl x | sh\nEOF\nUSER b\n");
         assert_eq!(found.len(), 3);
-        assert!(found[1].node.get("text").unwrap().text().unwrap().contains("curl x | sh"));
+        assert!(
+            found[1]
+                .node
+                .get("text")
+                .unwrap()
+                .text()
+                .unwrap()
+                .contains("curl x | sh")
+        );
     }
 
     #[test]
@@ -271,15 +325,49 @@ mod tests {
         let found = read("ENV A=1 B=\"x y\"\nENV OLD some words\nARG BARE\n");
         let first = found[0].node.get("pairs").unwrap();
         assert_eq!(first.get("B").unwrap().text(), Some("x y"));
-        assert_eq!(found[1].node.get("pairs").unwrap().get("OLD").unwrap().text(), Some("some words"));
-        assert_eq!(found[2].node.get("pairs").unwrap().get("BARE").unwrap().text(), None);
+        assert_eq!(
+            found[1]
+                .node
+                .get("pairs")
+                .unwrap()
+                .get("OLD")
+                .unwrap()
+                .text(),
+            Some("some words")
+        );
+        assert_eq!(
+            found[2]
+                .node
+                .get("pairs")
+                .unwrap()
+                .get("BARE")
+                .unwrap()
+                .text(),
+            None
+        );
     }
 
     #[test]
     fn flags_and_words_are_told_apart() {
         let found = read("COPY --from=build --chown=a:b /x /y\nADD [\"a\", \"b\"]\n");
-        assert_eq!(found[0].node.get("flags").unwrap().get("from").unwrap().text(), Some("build"));
-        let words: Vec<_> = found[1].node.get("words").unwrap().items().iter().map(|word| word.text().unwrap()).collect();
+        assert_eq!(
+            found[0]
+                .node
+                .get("flags")
+                .unwrap()
+                .get("from")
+                .unwrap()
+                .text(),
+            Some("build")
+        );
+        let words: Vec<_> = found[1]
+            .node
+            .get("words")
+            .unwrap()
+            .items()
+            .iter()
+            .map(|word| word.text().unwrap())
+            .collect();
         assert_eq!(words, ["a", "b"]);
     }
 }

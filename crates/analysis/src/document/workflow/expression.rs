@@ -10,18 +10,43 @@ pub(super) struct Source {
     pub(super) anyone: bool,
 }
 
-const PULL: &[&str] = &["pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment", "workflow_call"];
-const COMMENT: &[&str] = &["issue_comment", "pull_request_review_comment", "commit_comment", "discussion_comment", "workflow_call"];
+const PULL: &[&str] = &[
+    "pull_request",
+    "pull_request_target",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "workflow_call",
+];
+const COMMENT: &[&str] = &[
+    "issue_comment",
+    "pull_request_review_comment",
+    "commit_comment",
+    "discussion_comment",
+    "workflow_call",
+];
 const ISSUE: &[&str] = &["issues", "issue_comment", "workflow_call"];
 const DISCUSSION: &[&str] = &["discussion", "discussion_comment", "workflow_call"];
 const REVIEW: &[&str] = &["pull_request_review", "workflow_call"];
 const PUSH: &[&str] = &["push", "workflow_call"];
 const WIKI: &[&str] = &["gollum", "workflow_call"];
 const RUN: &[&str] = &["workflow_run", "workflow_call"];
-const EDIT: &[&str] = &["issues", "issue_comment", "pull_request", "pull_request_target", "discussion", "workflow_call"];
+const EDIT: &[&str] = &[
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_target",
+    "discussion",
+    "workflow_call",
+];
 
 /// Events whose runs get no more rights than who started them, or that only people with write access start.
-const LIMITED: [&str; 5] = ["pull_request", "pull_request_review", "pull_request_review_comment", "push", "workflow_call"];
+const LIMITED: [&str; 5] = [
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "push",
+    "workflow_call",
+];
 
 /// Contexts whose text strangers choose, and the events that fill them.
 const UNTRUSTED: [(&str, &[&str]); 40] = [
@@ -87,7 +112,8 @@ pub(super) fn assignment<'t>(line: &'t str, name: &str) -> Option<&'t str> {
     let lower = line.to_ascii_lowercase();
     let wanted = format!("{}=", name.to_ascii_lowercase());
     lower.match_indices(&wanted).find_map(|(at, found)| {
-        let is_whole = !lower[..at].ends_with(|last: char| last.is_ascii_alphanumeric() || last == '_');
+        let is_whole =
+            !lower[..at].ends_with(|last: char| last.is_ascii_alphanumeric() || last == '_');
         let value = line.get(at + found.len()..)?;
         is_whole.then(|| value.trim_start_matches(['"', '\'']))
     })
@@ -119,8 +145,10 @@ impl Read {
                 .iter()
                 .filter(|(context, _)| self.names(reference, context))
                 .find_map(|(_, fills)| {
-                    let reaching: Vec<&&str> =
-                        fills.iter().filter(|event| events.contains(**event)).collect();
+                    let reaching: Vec<&&str> = fills
+                        .iter()
+                        .filter(|event| events.contains(**event))
+                        .collect();
                     (!reaching.is_empty()).then(|| Source {
                         context: reference.clone(),
                         anyone: reaching.iter().any(|event| !LIMITED.contains(event)),
@@ -149,7 +177,10 @@ fn flatten(written: &str) -> String {
     let mut out = String::with_capacity(lower.len());
     let mut rest = lower.as_str();
     while let Some(first) = rest.chars().next() {
-        if let Some((index, after)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        if let Some((index, after)) = rest
+            .strip_prefix('[')
+            .and_then(|inner| inner.split_once(']'))
+        {
             let index = index.trim().trim_matches('\'');
             out.push('.');
             out.push_str(index);
@@ -197,8 +228,12 @@ fn references(text: &str) -> Vec<String> {
             .map_or(text.len(), |length| start + length);
         let before = text[..start].trim_end();
         let after = text[end..].trim_start();
-        let decides = ["==", "!=", "&&", "<", ">"].iter().any(|operator| after.starts_with(operator))
-            || ["==", "!=", "<", ">", "!"].iter().any(|operator| before.ends_with(operator));
+        let decides = ["==", "!=", "&&", "<", ">"]
+            .iter()
+            .any(|operator| after.starts_with(operator))
+            || ["==", "!=", "<", ">", "!"]
+                .iter()
+                .any(|operator| before.ends_with(operator));
         if !decides && text[start..end].contains('.') {
             found.push(text[start..end].to_owned());
         }
@@ -231,7 +266,12 @@ mod tests {
         ] {
             assert!(context(written, &["issues"]).is_some(), "{written}");
         }
-        assert_eq!(context("github.event.commits[0].message", &["push"]).unwrap().1, false);
+        assert_eq!(
+            context("github.event.commits[0].message", &["push"])
+                .unwrap()
+                .1,
+            false
+        );
     }
 
     #[test]
@@ -251,7 +291,13 @@ mod tests {
     #[test]
     fn a_context_that_no_event_fills_is_empty() {
         assert!(context("github.head_ref", &["push"]).is_none());
-        assert_eq!(context("github.head_ref", &["pull_request"]), Some(("github.head_ref".to_owned(), false)));
-        assert_eq!(context("github.head_ref", &["pull_request_target"]), Some(("github.head_ref".to_owned(), true)));
+        assert_eq!(
+            context("github.head_ref", &["pull_request"]),
+            Some(("github.head_ref".to_owned(), false))
+        );
+        assert_eq!(
+            context("github.head_ref", &["pull_request_target"]),
+            Some(("github.head_ref".to_owned(), true))
+        );
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn reaching(condition: &str, events: &BTreeSet<String>) -> BTreeSet<S
         .chars()
         .filter(|character| !character.is_whitespace())
         .collect();
-    let written = written.replace("${{", "").replace("}}", "").replace('"', "'");
+    let written = written
+        .replace("${{", "")
+        .replace("}}", "")
+        .replace('"', "'");
     if written.is_empty() {
         return events.clone();
     }
@@ -49,10 +52,22 @@ fn is_trusted(alternative: &str) -> bool {
 
 /// `github.actor == 'someone'`; a bot's name is no proof, since anyone can make a bot act on their branch.
 fn compares_actor(alternative: &str) -> bool {
-    ["github.actor=='", "github.triggering_actor=='", "event.sender.login=='", "user.login=='", "comment.user.login=='"]
-        .iter()
-        .filter_map(|check| alternative.split_once(check))
-        .any(|(_, after)| !after.split('\'').next().unwrap_or_default().ends_with("[bot]"))
+    [
+        "github.actor=='",
+        "github.triggering_actor=='",
+        "event.sender.login=='",
+        "user.login=='",
+        "comment.user.login=='",
+    ]
+    .iter()
+    .filter_map(|check| alternative.split_once(check))
+    .any(|(_, after)| {
+        !after
+            .split('\'')
+            .next()
+            .unwrap_or_default()
+            .ends_with("[bot]")
+    })
 }
 
 /// The events that `github.event_name` comparisons leave.
@@ -88,8 +103,16 @@ mod tests {
     fn conditions_narrow_the_events() {
         assert_eq!(left("").len(), 2);
         assert_eq!(left("github.event_name == 'push'"), ["push"]);
-        assert_eq!(left("${{ github.event_name != 'push' }}"), ["pull_request_target"]);
-        assert_eq!(left("github.event_name == 'push' || github.event.pull_request.head.repo.full_name == github.repository"), ["push"]);
+        assert_eq!(
+            left("${{ github.event_name != 'push' }}"),
+            ["pull_request_target"]
+        );
+        assert_eq!(
+            left(
+                "github.event_name == 'push' || github.event.pull_request.head.repo.full_name == github.repository"
+            ),
+            ["push"]
+        );
         assert_eq!(left("success()").len(), 2);
         assert!(left("github.actor == 'octocat'").is_empty());
         assert_eq!(left("github.actor == 'dependabot[bot]'").len(), 2);
