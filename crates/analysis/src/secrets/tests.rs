@@ -203,7 +203,7 @@ fn passwords_in_urls_are_found() {
         ),
         (
             "connection-string",
-            "url: mongodb+srv://root:Kx82mPq9@cluster0.mongodb.net/x",
+            "url: mongodb://root:Kx82mPq9@db0.acme.io/x",
             "a.yml",
         ),
         (
