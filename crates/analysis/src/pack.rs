@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -43,32 +42,6 @@ pub struct LanguageRules {
     pub matching: MatchRules,
     /// Data flow.
     pub flow: FlowRules,
-    /// Finds words without which no flow rule reports anything; absent if that cannot be told.
-    flow_words: Option<AhoCorasick>,
-}
-
-impl LanguageRules {
-    fn new(matching: MatchRules, flow: FlowRules) -> Self {
-        let is_told_by_words = flow.sink_variables.is_empty();
-        let flow_words = is_told_by_words
-            .then(|| AhoCorasick::new(flow.needed_words()).ok())
-            .flatten();
-        Self {
-            matching,
-            flow,
-            flow_words,
-        }
-    }
-
-    /// Whether it is worth following values through a file.
-    #[must_use]
-    pub fn flow_may_matter(&self, text: &str) -> bool {
-        !self.flow.is_empty()
-            && self
-                .flow_words
-                .as_ref()
-                .is_none_or(|words| words.is_match(text))
-    }
 }
 
 /// A pack as the build script wrote it.
@@ -310,7 +283,10 @@ fn compile(
     let models = models_of(language, models, &mut problems);
     match MatchRules::new(language, shapes) {
         Ok(matching) if problems.is_empty() => {
-            Ok(LanguageRules::new(matching, FlowRules::new(&models, flows)))
+            Ok(LanguageRules {
+                matching,
+                flow: FlowRules::new(&models, flows),
+            })
         }
         Ok(_) => Err(problems),
         Err(found) => Err([problems, found].concat()),

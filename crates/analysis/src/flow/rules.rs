@@ -1,7 +1,7 @@
 //! The flow rules and the model of one language, made ready to be looked up by name.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use regex::Regex;
 
@@ -9,6 +9,7 @@ use super::model::{
     FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, SanitizerEntry, Selector,
     SinkEntry, SourceEntry, UseEntry, When,
 };
+use super::relevance::Words;
 use crate::rule::RuleMeta;
 
 /// A set of dangers, one bit each.
@@ -92,6 +93,7 @@ pub struct FlowRules {
     pub(crate) exits: NameIndex<()>,
     pub(crate) fills: NameIndex<Arc<FillEntry>>,
     pub(crate) containers: NameIndex<ContainerKind>,
+    words: OnceLock<Words>,
     dangers: BTreeMap<String, u32>,
     labels: BTreeMap<String, u32>,
 }
@@ -116,28 +118,42 @@ impl FlowRules {
         self.rules.is_empty()
     }
 
-    /// Words of which a file must hold at least one to be worth following values through.
-    #[must_use]
-    pub fn needed_words(&self) -> Vec<String> {
-        let mut words: Vec<String> = [
-            self.sink_calls.last_segments().collect::<Vec<_>>(),
-            self.sink_assigns.last_segments().collect(),
-            self.sink_stores.last_segments().collect(),
-            self.sink_returns.last_segments().collect(),
-            self.use_calls.last_segments().collect(),
-            self.use_assigns.last_segments().collect(),
-        ]
-        .concat()
-        .into_iter()
-        .filter(|word| *word != "<new>")
-        .map(str::to_owned)
-        .collect();
-        // Constructors are written by their class name.
-        words.extend(self.sink_calls.constructor_names());
-        words.extend(self.use_calls.constructor_names());
-        words.sort();
-        words.dedup();
-        words
+    /// The words by which it can be told whether a text holds anything to follow.
+    pub(crate) fn words(&self) -> &Words {
+        self.words.get_or_init(|| Words::of(self))
+    }
+
+    /// Of each source, the words that a text that uses it holds: its last segment and the one before.
+    pub(crate) fn source_segments(&self) -> Vec<Vec<String>> {
+        let mut all: Vec<Vec<String>> = self.source_calls.segments();
+        all.extend(self.source_fields.segments());
+        let single = |segments: Vec<Vec<String>>| segments.into_iter().map(|mut words| words.drain(..1).collect());
+        all.extend(single(self.source_parameter_types.segments()));
+        all.extend(single(self.source_parameter_annotations.segments()));
+        all.extend(single(self.source_function_annotations.segments()));
+        all
+    }
+
+    /// Last segments of sinks.
+    pub(crate) fn sink_words(&self) -> Vec<String> {
+        let indexes = [&self.sink_calls, &self.sink_assigns, &self.sink_stores, &self.sink_returns];
+        indexes.into_iter().flat_map(NameIndex::words).collect()
+    }
+
+    /// Whether a rule takes names of variables for sinks.
+    pub(crate) fn has_variable_sinks(&self) -> bool {
+        !self.sink_variables.is_empty()
+    }
+
+    /// Last segments of wrong uses.
+    pub(crate) fn use_words(&self) -> Vec<String> {
+        [&self.use_calls, &self.use_assigns].into_iter().flat_map(NameIndex::words).collect()
+    }
+
+    /// Types that calls and fields have without the text naming them.
+    pub(crate) fn made_types(&self) -> BTreeSet<String> {
+        let entries = self.call_types.meanings().chain(self.field_types.meanings());
+        entries.map(|name| super::model::last_segment(name).to_owned()).collect()
     }
 
     fn add_model(&mut self, model: &ModelFile) {

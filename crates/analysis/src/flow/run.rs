@@ -79,18 +79,21 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Goes through the whole file.
-    pub(crate) fn whole(mut self) -> (Vec<Hit>, bool) {
+    /// Goes through the file, as far as it is worth it.
+    pub(crate) fn whole(mut self, worth: &[bool]) -> (Vec<Hit>, bool) {
         if self.unit.functions.is_empty() {
             return (Vec::new(), false);
         }
         let globals = self.top_level();
         for class in 0..self.unit.classes.len() {
-            self.class(class, &globals);
+            let methods = &self.unit.classes[class].methods;
+            if methods.values().any(|id| worth[*id]) {
+                self.class(class, &globals);
+            }
         }
         for id in 1..self.unit.functions.len() {
             let function = &self.unit.functions[id];
-            if function.class.is_none() && !function.is_closure {
+            if worth[id] && function.class.is_none() && !function.is_closure {
                 self.entry(id, &globals, None);
             }
         }
