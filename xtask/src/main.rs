@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask <task>
 
 tasks:
-  test             everything that must hold: format, lints, tidy, documents, tests, evaluation
+  test [STAGE…]    everything that must hold, or only some stages; docs/ci.md lists them
   tidy             crate directions, licences, file names and headers, links
   docs [--check]   write the generated documents, or say which are out of date
 ";
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["test"] => test::run(),
+        ["test", stages @ ..] => test::run(stages),
         ["tidy"] => tidy::run(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),

@@ -21,12 +21,17 @@ struct Report {
     outcome: Outcome,
 }
 
-/// Runs all stages.
-pub(crate) fn run() -> Result<()> {
+/// Runs the stages that are named, or all.
+pub(crate) fn run(names: &[&str]) -> Result<()> {
     let root = root::folder()?;
+    let is_known = |name: &&str| STAGES.iter().any(|stage| stage.name == *name);
+    if let Some(name) = names.iter().find(|name| !is_known(name)) {
+        bail!("no stage is called {name}; docs/ci.md lists them");
+    }
     let mut counts = Counts::default();
     let reports: Vec<Report> = STAGES
         .iter()
+        .filter(|stage| names.is_empty() || names.contains(&stage.name))
         .map(|stage| timed(stage, &root, &mut counts))
         .collect();
     print(&reports, counts);

@@ -21,7 +21,14 @@ use crate::language::Language;
 
 /// Follows values through one file. The flag says that some function was too long to be gone through to its end.
 #[must_use]
-pub fn analyse(language: Language, text: &str, root: tree_sitter::Node<'_>, rules: &FlowRules) -> (Vec<Hit>, bool) {
-    let Some(unit) = lower::unit(language, text, root) else { return (Vec::new(), false) };
+pub fn analyse(
+    language: Language,
+    text: &str,
+    root: tree_sitter::Node<'_>,
+    rules: &FlowRules,
+) -> (Vec<Hit>, bool) {
+    let Some(unit) = lower::unit(language, text, root) else {
+        return (Vec::new(), false);
+    };
     run::Run::new(&unit, rules, text).whole()
 }

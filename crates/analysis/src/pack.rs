@@ -17,6 +17,7 @@ use crate::flow::model::{FlowBody, ModelFile};
 use crate::language::Language;
 use crate::matching::MatchRules;
 use crate::rule::{Body, Rule, RuleMeta};
+use crate::secrets::Scanner;
 
 macro_rules! built_in {
     ($name:literal) => {
@@ -83,8 +84,9 @@ impl Pack {
     /// # Errors
     /// Everything that is wrong with the repository's rules, by file and rule.
     pub fn new(user_rules: &[(RepoPath, String)]) -> Result<Self, Vec<String>> {
-        let taken: BTreeSet<String> = serde_json::from_slice(built_in!("ids"))
+        let mut taken: BTreeSet<String> = serde_json::from_slice(built_in!("ids"))
             .map_err(|error| vec![format!("built-in rules: {error}")])?;
+        taken.extend(Scanner::new().rules().iter().map(|rule| rule.id.clone()));
         Self::of(user_rules, taken, true)
     }
 

@@ -1,4 +1,5 @@
 //! The analyser as its callers see it: jobs go in, findings, outcomes and symbols come out.
+#![expect(clippy::expect_used, reason = "a test stops at what it did not expect")]
 
 use std::sync::Arc;
 
@@ -142,8 +143,10 @@ fn only_our_comment_with_a_reason_sets_a_finding_aside() {
 #[test]
 fn what_cannot_be_assessed_says_why() {
     let deep = format!("x = {}{}\n", "(".repeat(2000), ")".repeat(2000));
+    let chain = format!("x = a{};\n", "\n  .then(f)".repeat(5000));
     for (path, text, reason) in [
         ("a.py", deep.as_str(), SkipReason::ParseError),
+        ("a.js", chain.as_str(), SkipReason::ParseError),
         (
             "a.java",
             "class { ) int = = ; }{{{ %% ???",
@@ -253,6 +256,51 @@ fn mistakes_in_rules_are_all_named_with_file_and_rule() {
     assert_eq!(problems[0], "b.yml: python.calls-eval: this id is taken");
 }
 
+#[test]
+fn secret_shows_in_no_finding_of_its_line() {
+    let secret = ["ghp_", "x7Kp2mQ9vR4tY6wZ1aB3cD5eF8gH0jL2nM4p"].concat();
+    let report = head("app/client.py", &format!("token = eval(\"{secret}\")\n"));
+    let shown = format!("{:?}", report.findings);
+    assert!(
+        report
+            .findings
+            .iter()
+            .any(|finding| finding.rule == "python.calls-eval")
+    );
+    assert!(report.findings.len() > 1, "{shown}");
+    assert!(!shown.contains(&secret), "{shown}");
+}
+
+#[test]
+fn unreadable_document_is_not_assessed() {
+    let rule = [(
+        RepoPath::from("rule.yml"),
+        EVAL.split("match:")
+            .next()
+            .unwrap_or_default()
+            .replace("languages: [python]", "")
+            + "document: { format: yaml, where: [{ path: a, equals: 1 }] }\n",
+    )];
+    let analyser = Analyser::with_pack(Pack::only(&rule).expect("the rule is sound"));
+    let side = |text: &str| {
+        analyser
+            .analyse(&job("a.yml", text.as_bytes()))
+            .head
+            .expect("there is a head")
+    };
+    assert_eq!(side("a: 1\n").findings.len(), 1);
+    assert_eq!(
+        skip_reason(&side("a: [1\nb: }")),
+        Some(SkipReason::ParseError)
+    );
+}
+
+#[test]
+fn one_analyser_may_serve_many_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&analyser());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -282,5 +330,24 @@ proptest! {
             let path = format!("a.{}", language.extension());
             let _ = analyser.analyse(&job(&path, words.concat().as_bytes()));
         }
+    }
+
+    #[test]
+    fn fingerprints_stay_under_unrelated_edits_above(
+        above in proptest::collection::vec(
+            proptest::sample::select(vec!["", "import os", "x = 1", "# é words", "def g():\n    return 2", "y = {\n    1: 2,\n}"]),
+            0..12,
+        ),
+        ending in proptest::sample::select(vec!["\n", "\r\n"]),
+    ) {
+        let code = "class A:\n    def f(self, x):\n        return eval(x, {})\n\n\ndef h(x):\n    eval(x)\n    return eval( x )\n";
+        let prints = |text: &str| -> Vec<String> {
+            let report = head("a.py", text);
+            report.findings.into_iter().map(|finding| finding.fingerprint).collect()
+        };
+        let before = prints(code);
+        let edited = format!("{}\n{code}", above.join("\n")).replace('\n', ending);
+        prop_assert_eq!(before.len(), 2);
+        prop_assert_eq!(before, prints(&edited));
     }
 }

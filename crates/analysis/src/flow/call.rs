@@ -8,7 +8,10 @@ use super::ir::{Call, Const, Expr, ExprKind, FunctionId, Name, Receiver, Span};
 use super::model::{Candidates, Selector, When};
 use super::rules::{ALL_DANGERS, Dangers};
 use super::run::{MAX_DEPTH, Run, traced};
-use super::value::{BEHIND_PREFIX, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit, merge_flows};
+use super::value::{
+    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
+    merge_flows,
+};
 
 /// A call with its receiver and arguments evaluated.
 pub(crate) struct Evaluated<'a> {
@@ -28,21 +31,43 @@ impl<'a> Evaluated<'a> {
                 let argument = self.call.arguments.get(*position)?;
                 let before = &self.call.arguments[..=*position];
                 if before.iter().any(|argument| argument.is_spread) {
-                    return self.call.arguments.iter().position(|argument| argument.is_spread).map(|at| (&self.arguments[at], &self.call.arguments[at].value));
+                    return self
+                        .call
+                        .arguments
+                        .iter()
+                        .position(|argument| argument.is_spread)
+                        .map(|at| (&self.arguments[at], &self.call.arguments[at].value));
                 }
-                argument.name.is_none().then(|| (&self.arguments[*position], &argument.value))
+                argument
+                    .name
+                    .is_none()
+                    .then(|| (&self.arguments[*position], &argument.value))
             }
-            Selector::Word(word) if word == "receiver" => self.receiver.as_ref().map(|(value, expr)| (value, *expr)),
+            Selector::Word(word) if word == "receiver" => {
+                self.receiver.as_ref().map(|(value, expr)| (value, *expr))
+            }
             Selector::Word(word) => {
-                let position = self.call.arguments.iter().position(|argument| argument.name.as_deref() == Some(word))?;
-                Some((&self.arguments[position], &self.call.arguments[position].value))
+                let position = self
+                    .call
+                    .arguments
+                    .iter()
+                    .position(|argument| argument.name.as_deref() == Some(word))?;
+                Some((
+                    &self.arguments[position],
+                    &self.call.arguments[position].value,
+                ))
             }
         }
     }
 
     /// All arguments that selectors name.
     pub(crate) fn select_all(&self, selectors: &[Selector]) -> Vec<(&Value, &'a Expr)> {
-        let every = || self.arguments.iter().zip(&self.call.arguments).map(|(value, argument)| (value, &argument.value));
+        let every = || {
+            self.arguments
+                .iter()
+                .zip(&self.call.arguments)
+                .map(|(value, argument)| (value, &argument.value))
+        };
         if selectors.is_empty() {
             return every().collect();
         }
@@ -79,7 +104,12 @@ impl<'a> Run<'a> {
         self.outside(&evaluated, state)
     }
 
-    pub(crate) fn evaluate(&mut self, call: &'a Call, span: Span, state: &mut State) -> Evaluated<'a> {
+    pub(crate) fn evaluate(
+        &mut self,
+        call: &'a Call,
+        span: Span,
+        state: &mut State,
+    ) -> Evaluated<'a> {
         let (mut names, callee, receiver) = match &call.callee.kind {
             ExprKind::Field(base, name) => {
                 let value = self.eval(base, state);
@@ -91,7 +121,12 @@ impl<'a> Run<'a> {
                 let callee = self.eval(&call.callee, state);
                 let path = callee.path.clone();
                 let last = path.as_deref().map_or("", super::model::last_segment);
-                let names = Candidates { last: Rc::from(last), typed: Vec::new(), has_receiver: path.as_deref().is_some_and(|path| path.contains('.')), path };
+                let names = Candidates {
+                    last: Rc::from(last),
+                    typed: Vec::new(),
+                    has_receiver: path.as_deref().is_some_and(|path| path.contains('.')),
+                    path,
+                };
                 (names, callee, None)
             }
         };
@@ -99,13 +134,27 @@ impl<'a> Run<'a> {
             names.path = names.path.map(|path| Rc::from(format!("{path}.<new>")));
             names.last = Rc::from("<new>");
         }
-        let arguments = call.arguments.iter().map(|argument| self.eval(&argument.value, state)).collect();
-        Evaluated { call, names, receiver, callee, arguments, span }
+        let arguments = call
+            .arguments
+            .iter()
+            .map(|argument| self.eval(&argument.value, state))
+            .collect();
+        Evaluated {
+            call,
+            names,
+            receiver,
+            callee,
+            arguments,
+            span,
+        }
     }
 
     /// A method as a value, without what reading it as a field would do.
     fn callee_member(&self, base: &Value, name: &Name, names: &Candidates, state: &State) -> Value {
-        let mut callee = Value { path: names.path.clone(), ..Value::default() };
+        let mut callee = Value {
+            path: names.path.clone(),
+            ..Value::default()
+        };
         if let Some(object) = state.object(base) {
             if let Some(known) = object.entries.get(name)
                 && known.function.is_some()
@@ -113,9 +162,17 @@ impl<'a> Run<'a> {
                 return known.clone();
             }
             callee.function = object.class.and_then(|class| self.method(class, name, 0));
-        } else if let Some(class) = base.path.as_ref().and_then(|path| self.unit.class_names.get(path)) {
+        } else if let Some(class) = base
+            .path
+            .as_ref()
+            .and_then(|path| self.unit.class_names.get(path))
+        {
             callee.function = self.method(*class, name, 0);
-        } else if let Some(class) = base.type_name.as_ref().and_then(|type_name| self.unit.class_names.get(type_name)) {
+        } else if let Some(class) = base
+            .type_name
+            .as_ref()
+            .and_then(|type_name| self.unit.class_names.get(type_name))
+        {
             callee.function = self.method(*class, name, 0);
         }
         callee
@@ -130,12 +187,21 @@ impl<'a> Run<'a> {
         if depth > 8 {
             return None;
         }
-        class.bases.iter().filter_map(|base| self.unit.class_names.get(base)).find_map(|base| self.method(*base, name, depth + 1))
+        class
+            .bases
+            .iter()
+            .filter_map(|base| self.unit.class_names.get(base))
+            .find_map(|base| self.method(*base, name, depth + 1))
     }
 
     /// Follows calls of functions, methods and classes of the file.
     fn inside(&mut self, call: &Evaluated<'a>, state: &mut State) -> Option<Value> {
-        if let Some(class) = call.callee.path.as_ref().and_then(|path| self.unit.class_names.get(path)).copied()
+        if let Some(class) = call
+            .callee
+            .path
+            .as_ref()
+            .and_then(|path| self.unit.class_names.get(path))
+            .copied()
             && (call.call.is_new || call.receiver.is_none())
         {
             return Some(self.instance(class, call, state));
@@ -145,8 +211,18 @@ impl<'a> Run<'a> {
     }
 
     fn instance(&mut self, class: usize, call: &Evaluated<'a>, state: &mut State) -> Value {
-        let id = self.new_object(state, Object { class: Some(class), ..Object::default() });
-        let this = Value { object: Some(id), type_name: Some(Rc::clone(&self.unit.classes[class].name)), ..Value::default() };
+        let id = self.new_object(
+            state,
+            Object {
+                class: Some(class),
+                ..Object::default()
+            },
+        );
+        let this = Value {
+            object: Some(id),
+            type_name: Some(Rc::clone(&self.unit.classes[class].name)),
+            ..Value::default()
+        };
         let fields = self.class_fields(class);
         if let Some(object) = state.object_mut(id) {
             object.entries.extend(fields);
@@ -159,7 +235,19 @@ impl<'a> Run<'a> {
 
     fn class_fields(&self, class: usize) -> Vec<(Name, Value)> {
         let entries = self.fields.get(&class).map(|fields| &fields.entries);
-        entries.into_iter().flatten().map(|(name, value)| (Rc::clone(name), Value { flows: Vec::new(), ..value.clone() })).collect()
+        entries
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| {
+                (
+                    Rc::clone(name),
+                    Value {
+                        flows: Vec::new(),
+                        ..value.clone()
+                    },
+                )
+            })
+            .collect()
     }
 
     fn follow(&mut self, id: FunctionId, call: &Evaluated<'a>, state: &mut State) -> Option<Value> {
@@ -171,10 +259,20 @@ impl<'a> Run<'a> {
     }
 
     fn may_follow(&self, id: FunctionId) -> bool {
-        self.activations.len() <= MAX_DEPTH && !self.activations.iter().any(|activation| activation.function == id)
+        self.activations.len() <= MAX_DEPTH
+            && !self
+                .activations
+                .iter()
+                .any(|activation| activation.function == id)
     }
 
-    fn run_inside(&mut self, id: FunctionId, receiver: Option<Value>, call: &Evaluated<'a>, state: &mut State) -> Option<Value> {
+    fn run_inside(
+        &mut self,
+        id: FunctionId,
+        receiver: Option<Value>,
+        call: &Evaluated<'a>,
+        state: &mut State,
+    ) -> Option<Value> {
         if !self.may_follow(id) {
             return None;
         }
@@ -189,7 +287,12 @@ impl<'a> Run<'a> {
     }
 
     /// Every way out of a function of the file, called like this.
-    pub(crate) fn ways_out(&mut self, id: FunctionId, call: &Evaluated<'a>, state: &State) -> Option<Vec<super::run::Exit<'a>>> {
+    pub(crate) fn ways_out(
+        &mut self,
+        id: FunctionId,
+        call: &Evaluated<'a>,
+        state: &State,
+    ) -> Option<Vec<super::run::Exit<'a>>> {
         if !self.may_follow(id) {
             return None;
         }
@@ -216,25 +319,52 @@ impl<'a> Run<'a> {
         after.frames.pop();
         if !self.unit.functions[id].is_closure {
             let mine = std::mem::take(&mut state.frames);
-            after.frames.extend(mine.into_iter().skip(after.frames.len()));
+            after
+                .frames
+                .extend(mine.into_iter().skip(after.frames.len()));
         }
         *state = after;
     }
 
     /// Binds the arguments of a call to a function's parameters.
-    fn bind(&mut self, id: FunctionId, receiver: Option<Value>, call: &Evaluated<'a>, inner: &mut State) {
+    fn bind(
+        &mut self,
+        id: FunctionId,
+        receiver: Option<Value>,
+        call: &Evaluated<'a>,
+        inner: &mut State,
+    ) {
         let function = &self.unit.functions[id];
         if let (Receiver::Named(name), Some(receiver)) = (&function.receiver, receiver) {
             inner.set(name, receiver, true);
         }
-        let spread = call.call.arguments.iter().position(|argument| argument.is_spread);
-        let mut positional = call.call.arguments.iter().zip(&call.arguments).filter(|(argument, _)| argument.name.is_none() && !argument.is_spread);
+        let spread = call
+            .call
+            .arguments
+            .iter()
+            .position(|argument| argument.is_spread);
+        let mut positional = call
+            .call
+            .arguments
+            .iter()
+            .zip(&call.arguments)
+            .filter(|(argument, _)| argument.name.is_none() && !argument.is_spread);
         for parameter in &function.parameters {
-            let by_name = call.call.arguments.iter().position(|argument| argument.name.as_ref() == Some(&parameter.name));
+            let by_name = call
+                .call
+                .arguments
+                .iter()
+                .position(|argument| argument.name.as_ref() == Some(&parameter.name));
             let value = if parameter.is_rest {
-                let rest = positional.by_ref().map(|(_, value)| value.clone()).collect();
+                let rest = positional
+                    .by_ref()
+                    .map(|(_, value)| value.clone())
+                    .collect();
                 let id = self.new_object(inner, Object::list(rest));
-                Value { object: Some(id), ..Value::default() }
+                Value {
+                    object: Some(id),
+                    ..Value::default()
+                }
             } else if let Some(position) = by_name {
                 call.arguments[position].clone()
             } else if let Some((_, value)) = positional.next() {
@@ -248,7 +378,11 @@ impl<'a> Run<'a> {
                 Value::default()
             };
             let mut value = value;
-            value.flows = traced(value.flows, parameter.span, &Step::Passed(Rc::clone(&parameter.name)));
+            value.flows = traced(
+                value.flows,
+                parameter.span,
+                &Step::Passed(Rc::clone(&parameter.name)),
+            );
             value.type_name = value.type_name.or_else(|| parameter.type_name.clone());
             inner.set(&parameter.name, value, true);
         }
@@ -287,8 +421,15 @@ impl<'a> Run<'a> {
     /// A call of something outside the file.
     fn outside(&mut self, call: &Evaluated<'a>, state: &mut State) -> Value {
         let rules = self.rules;
-        let type_name = rules.call_types.first(&call.names).map(|name| Rc::from(name.as_ref())).or_else(|| self.constructed(call));
-        let mut value = Value { type_name, ..Value::default() };
+        let type_name = rules
+            .call_types
+            .first(&call.names)
+            .map(|name| Rc::from(name.as_ref()))
+            .or_else(|| self.constructed(call));
+        let mut value = Value {
+            type_name,
+            ..Value::default()
+        };
         if let Some(source) = rules.source_calls.first(&call.names).cloned() {
             let identity = self.identity(call.span);
             let flow = self.flow(&source, call.span, &identity);
@@ -303,11 +444,15 @@ impl<'a> Run<'a> {
             return value;
         }
         if let Some(constant) = self.folded(call) {
-            return Value { constant: Some(constant), ..value };
+            return Value {
+                constant: Some(constant),
+                ..value
+            };
         }
         self.raising_guards(call, state);
         self.fills(call, state);
-        value.flows = self.carried(call, state);
+        let taken = self.taken_by_call(call);
+        value.flows = self.carried(call, &taken, state);
         if rules.clean.has(&call.names) {
             value.flows.clear();
         } else if let Some((clears, marks)) = self.sanitizer(call, state) {
@@ -318,13 +463,22 @@ impl<'a> Run<'a> {
         } else if rules.whole.has(&call.names) {
             value.constant = self.whole_constant(call);
         } else if sounds_cleaning(&call.names.last) {
-            value.flows.iter_mut().for_each(|flow| flow.cleared = ALL_DANGERS);
+            value
+                .flows
+                .iter_mut()
+                .for_each(|flow| flow.cleared = ALL_DANGERS);
         } else {
-            value.flows.iter_mut().for_each(|flow| flow.marks |= PART | UNKNOWN_CALL);
+            let is_taken = |flow: &Flow| taken.iter().any(|own| own.source == flow.source);
+            for flow in value.flows.iter_mut().filter(|flow| !is_taken(flow)) {
+                flow.marks |= PART | UNKNOWN_CALL;
+            }
             self.fill_unknown(call, state);
         }
         if call.call.is_new {
-            value.flows.iter_mut().for_each(|flow| flow.marks &= !UNKNOWN_CALL);
+            value
+                .flows
+                .iter_mut()
+                .for_each(|flow| flow.marks &= !UNKNOWN_CALL);
         }
         value
     }
@@ -346,33 +500,65 @@ impl<'a> Run<'a> {
     }
 
     fn folded(&self, call: &Evaluated<'a>) -> Option<Const> {
-        let arguments: Vec<Option<&Const>> = call.arguments.iter().map(|value| value.constant.as_ref()).collect();
+        let arguments: Vec<Option<&Const>> = call
+            .arguments
+            .iter()
+            .map(|value| value.constant.as_ref())
+            .collect();
         if let Some((receiver, _)) = &call.receiver
             && let Some(Const::Text(text)) = &receiver.constant
         {
             return fold::text_method(text, &call.names.last, &arguments);
         }
         match arguments.as_slice() {
-            [Some(Const::Text(text))] if call.receiver.is_none() && matches!(call.names.last.as_ref(), "len" | "str" | "String") => {
-                fold::text_method(text, if call.names.last.as_ref() == "len" { "len" } else { "toString" }, &[])
+            [Some(Const::Text(text))]
+                if call.receiver.is_none()
+                    && matches!(call.names.last.as_ref(), "len" | "str" | "String") =>
+            {
+                fold::text_method(
+                    text,
+                    if call.names.last.as_ref() == "len" {
+                        "len"
+                    } else {
+                        "toString"
+                    },
+                    &[],
+                )
             }
             _ => None,
         }
     }
 
-    /// What a call nobody knows would hand on: what its receiver and its arguments carry, and what callbacks return.
-    fn carried(&mut self, call: &Evaluated<'a>, state: &mut State) -> Vec<Flow> {
-        let mut flows = Vec::new();
-        if let Some((receiver, expr)) = &call.receiver {
-            let own = if receiver.flows.iter().any(|flow| flow.marks & super::value::COLLECTION != 0) {
-                let key = call.call.arguments.first().map_or("", |argument| self.source_text(argument.value.span));
-                self.taken_from(receiver, key, expr.span)
-            } else {
-                state.flows(receiver, true)
-            };
-            merge_flows(&mut flows, &own, false);
+    /// What a method takes out of a collection of untrusted values: a source of its own.
+    fn taken_by_call(&self, call: &Evaluated<'a>) -> Vec<Flow> {
+        let Some((receiver, expr)) = &call.receiver else {
+            return Vec::new();
+        };
+        if !receiver.flows.iter().any(|flow| flow.marks & COLLECTION != 0) {
+            return Vec::new();
         }
-        let template = call.receiver.as_ref().and_then(|(value, _)| value.constant.as_ref()).or_else(|| call.arguments.first().and_then(|value| value.constant.as_ref()));
+        let first = call.call.arguments.first();
+        let key = first.map_or("", |argument| self.source_text(argument.value.span));
+        self.taken_from(receiver, key, expr.span)
+    }
+
+    /// What a call nobody knows would hand on: what its receiver and its arguments carry, and what callbacks return.
+    fn carried(&mut self, call: &Evaluated<'a>, taken: &[Flow], state: &mut State) -> Vec<Flow> {
+        let mut flows = taken.to_vec();
+        if let Some((receiver, _)) = &call.receiver
+            && taken.is_empty()
+        {
+            merge_flows(&mut flows, &state.flows(receiver, true), false);
+        }
+        let template = call
+            .receiver
+            .as_ref()
+            .and_then(|(value, _)| value.constant.as_ref())
+            .or_else(|| {
+                call.arguments
+                    .first()
+                    .and_then(|value| value.constant.as_ref())
+            });
         let fixed = matches!(template, Some(Const::Text(text)) if fixes_target(text.split(['{', '%']).next().unwrap_or("")));
         for value in &call.arguments {
             let mut own = state.flows(&settled(value.clone(), state), true);
@@ -381,7 +567,11 @@ impl<'a> Run<'a> {
             }
             merge_flows(&mut flows, &own, false);
         }
-        let callbacks: Vec<FunctionId> = call.arguments.iter().filter_map(|value| value.function).collect();
+        let callbacks: Vec<FunctionId> = call
+            .arguments
+            .iter()
+            .filter_map(|value| value.function)
+            .collect();
         for id in callbacks {
             let given = flows.clone();
             let returned = self.call_back(id, &given, state);
@@ -392,10 +582,20 @@ impl<'a> Run<'a> {
 
     /// What all sanitisers of this name do together: dangers that are gone, and marks.
     fn sanitizer(&self, call: &Evaluated<'a>, state: &State) -> Option<(Dangers, u8)> {
-        let all = self.rules.sanitizers.find(&call.names).filter(|sanitizer| self.holds(&sanitizer.when, call, state));
+        let all = self
+            .rules
+            .sanitizers
+            .find(&call.names)
+            .filter(|sanitizer| self.holds(&sanitizer.when, call, state));
         all.fold(None, |known, sanitizer| {
             let (clears, marks) = known.unwrap_or_default();
-            Some((clears | sanitizer.clears, sanitizer.marks.iter().fold(marks, |all, mark| all | mark_bit(*mark))))
+            Some((
+                clears | sanitizer.clears,
+                sanitizer
+                    .marks
+                    .iter()
+                    .fold(marks, |all, mark| all | mark_bit(*mark)),
+            ))
         })
     }
 
@@ -406,7 +606,11 @@ impl<'a> Run<'a> {
             for (value, _) in call.select_all(fill.from.as_slice()) {
                 merge_flows(&mut flows, &state.flows(value, true), true);
             }
-            let targets: Vec<&Expr> = call.select_all(fill.to.as_slice()).into_iter().map(|(_, expr)| expr).collect();
+            let targets: Vec<&Expr> = call
+                .select_all(fill.to.as_slice())
+                .into_iter()
+                .map(|(_, expr)| expr)
+                .collect();
             for target in targets {
                 self.fill(target, &flows, state);
             }
@@ -415,11 +619,35 @@ impl<'a> Run<'a> {
 
     /// A thing of unknown type that something is put into by a method whose name says so carries it from now on.
     fn fill_unknown(&mut self, call: &Evaluated<'a>, state: &mut State) {
-        let puts = ["add", "append", "push", "put", "insert", "offer", "addAll", "extend", "update", "addElement", "addFirst", "addLast", "putAll", "setdefault", "enqueue"];
-        let Some((receiver, expr)) = &call.receiver else { return };
+        let puts = [
+            "add",
+            "append",
+            "push",
+            "put",
+            "insert",
+            "offer",
+            "addAll",
+            "extend",
+            "update",
+            "addElement",
+            "addFirst",
+            "addLast",
+            "putAll",
+            "setdefault",
+            "enqueue",
+        ];
+        let Some((receiver, expr)) = &call.receiver else {
+            return;
+        };
         let name = call.names.last.as_ref();
-        let is_setter = name.len() > 3 && name.starts_with("set") && name.as_bytes()[3].is_ascii_uppercase();
-        if receiver.path.as_deref().is_some_and(|path| !path.starts_with('$')) || !(puts.contains(&name) || is_setter) {
+        let is_setter =
+            name.len() > 3 && name.starts_with("set") && name.as_bytes()[3].is_ascii_uppercase();
+        if receiver
+            .path
+            .as_deref()
+            .is_some_and(|path| !path.starts_with('$'))
+            || !(puts.contains(&name) || is_setter)
+        {
             return;
         }
         let mut flows = Vec::new();
@@ -432,33 +660,65 @@ impl<'a> Run<'a> {
     /// Whether conditions on a call's arguments hold.
     pub(crate) fn holds(&self, conditions: &[When], call: &Evaluated<'a>, state: &State) -> bool {
         conditions.iter().all(|condition| {
-            let found = condition.arg.as_slice().iter().find_map(|selector| call.select(selector));
+            let found = condition
+                .arg
+                .as_slice()
+                .iter()
+                .find_map(|selector| call.select(selector));
             self.holds_for(condition, found, state)
         })
     }
 
-    pub(crate) fn holds_for(&self, condition: &When, found: Option<(&Value, &Expr)>, state: &State) -> bool {
+    pub(crate) fn holds_for(
+        &self,
+        condition: &When,
+        found: Option<(&Value, &Expr)>,
+        state: &State,
+    ) -> bool {
         if let Some(absent) = condition.absent
             && absent != found.is_none()
         {
             return false;
         }
         let Some((value, expr)) = found else {
-            let needs = condition.is.is_some() || condition.matches.is_some() || condition.text.is_some() || !condition.named.is_empty() || condition.constant.is_some();
+            let needs = condition.is.is_some()
+                || condition.matches.is_some()
+                || condition.text.is_some()
+                || !condition.named.is_empty()
+                || condition.constant.is_some();
             return !needs;
         };
         let text = self.source_text(expr.span);
         let constants = constants(value, state);
-        let is = |wanted: &serde_json::Value| constants.iter().any(|constant| equals(constant, wanted));
-        let named = |names: &[String]| value.path.as_deref().is_some_and(|path| names.iter().any(|name| path == name || path.ends_with(&format!(".{name}"))));
-        let matches = |pattern: &regex::Regex| constants.iter().any(|constant| matches!(constant, Const::Text(text) if pattern.is_match(text)));
+        let is =
+            |wanted: &serde_json::Value| constants.iter().any(|constant| equals(constant, wanted));
+        let named = |names: &[String]| {
+            value.path.as_deref().is_some_and(|path| {
+                names
+                    .iter()
+                    .any(|name| path == name || path.ends_with(&format!(".{name}")))
+            })
+        };
+        let matches = |pattern: &regex::Regex| {
+            constants
+                .iter()
+                .any(|constant| matches!(constant, Const::Text(text) if pattern.is_match(text)))
+        };
         condition.is.as_ref().is_none_or(is)
             && !condition.is_not.iter().any(is)
             && condition.matches.as_ref().is_none_or(matches)
             && !condition.not_matches.as_ref().is_some_and(matches)
-            && condition.text.as_ref().is_none_or(|pattern| pattern.is_match(text))
-            && !condition.not_text.as_ref().is_some_and(|pattern| pattern.is_match(text))
-            && condition.constant.is_none_or(|wanted| wanted == !constants.is_empty())
+            && condition
+                .text
+                .as_ref()
+                .is_none_or(|pattern| pattern.is_match(text))
+            && !condition
+                .not_text
+                .as_ref()
+                .is_some_and(|pattern| pattern.is_match(text))
+            && condition
+                .constant
+                .is_none_or(|wanted| wanted == !constants.is_empty())
             && (condition.named.is_empty() || named(&condition.named))
             && !(!condition.not_named.is_empty() && named(&condition.not_named))
     }
@@ -469,8 +729,14 @@ fn constants(value: &Value, state: &State) -> Vec<Const> {
     if let Some(constant) = &value.constant {
         return vec![constant.clone()];
     }
-    let elements = state.object(value).and_then(|object| object.elements.as_ref());
-    elements.into_iter().flatten().filter_map(|element| element.constant.clone()).collect()
+    let elements = state
+        .object(value)
+        .and_then(|object| object.elements.as_ref());
+    elements
+        .into_iter()
+        .flatten()
+        .filter_map(|element| element.constant.clone())
+        .collect()
 }
 
 fn equals(constant: &Const, wanted: &serde_json::Value) -> bool {
@@ -486,6 +752,17 @@ fn equals(constant: &Const, wanted: &serde_json::Value) -> bool {
 /// Whether a function nobody knows says by its name that it makes its argument harmless.
 fn sounds_cleaning(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let cleans = ["sanitize", "sanitise", "escape", "purify", "whitelist", "allowlist", "quote_identifier", "quoteidentifier"];
-    cleans.iter().any(|word| name.contains(word)) && !name.contains("unescape") && !name.starts_with("is")
+    let cleans = [
+        "sanitize",
+        "sanitise",
+        "escape",
+        "purify",
+        "whitelist",
+        "allowlist",
+        "quote_identifier",
+        "quoteidentifier",
+    ];
+    cleans.iter().any(|word| name.contains(word))
+        && !name.contains("unescape")
+        && !name.starts_with("is")
 }

@@ -7,7 +7,9 @@ use super::ir::{Const, Expr, ExprKind, Name, Op, Span};
 use super::model::Candidates;
 use super::rules::{ContainerKind, Source};
 use super::run::Run;
-use super::value::{BEHIND_PREFIX, COLLECTION, Flow, Object, PART, State, Value, mark_bit, merge_flows};
+use super::value::{
+    BEHIND_PREFIX, COLLECTION, Flow, Object, PART, State, Value, mark_bit, merge_flows,
+};
 
 impl<'a> Run<'a> {
     /// Evaluates an expression.
@@ -28,7 +30,10 @@ impl<'a> Run<'a> {
             ExprKind::Binary(op, left, right) => self.binary(*op, left, right, expr.span, state),
             ExprKind::Not(inner) => {
                 let truth = self.eval(inner, state).truth();
-                Value { constant: truth.map(|truth| Const::Bool(!truth)), ..Value::default() }
+                Value {
+                    constant: truth.map(|truth| Const::Bool(!truth)),
+                    ..Value::default()
+                }
             }
             ExprKind::Negate(inner) => match self.eval(inner, state).constant {
                 Some(Const::Int(number)) => Value::constant(Const::Int(number.wrapping_neg())),
@@ -42,14 +47,19 @@ impl<'a> Run<'a> {
                 if let Some(activation) = self.activations.last_mut() {
                     activation.pending.insert(*id);
                 }
-                Value { function: Some(*id), ..Value::default() }
+                Value {
+                    function: Some(*id),
+                    ..Value::default()
+                }
             }
             ExprKind::Assign(place, value) => {
                 let value = self.eval(value, state);
                 self.assign(place, value.clone(), state);
                 value
             }
-            ExprKind::Update(place, op, operands) => self.update(place, *op, operands, expr.span, state),
+            ExprKind::Update(place, op, operands) => {
+                self.update(place, *op, operands, expr.span, state)
+            }
             ExprKind::Cast(name, inner) => {
                 let mut value = self.eval(inner, state);
                 value.type_name = Some(Rc::clone(name));
@@ -64,25 +74,40 @@ impl<'a> Run<'a> {
             return value.clone();
         }
         if let Some(id) = self.unit.named.get(name) {
-            return Value { function: Some(*id), ..Value::at(Rc::clone(name)) };
+            return Value {
+                function: Some(*id),
+                ..Value::at(Rc::clone(name))
+            };
         }
         if self.unit.class_names.contains_key(name) {
             return Value::at(Rc::clone(name));
         }
         let path = self.unit.imports.get(name).unwrap_or(name);
         let mut value = Value::at(Rc::clone(path));
-        let names = Candidates { path: value.path.clone(), typed: Vec::new(), last: last(path), has_receiver: path.contains('.') };
+        let names = Candidates {
+            path: value.path.clone(),
+            typed: Vec::new(),
+            last: last(path),
+            has_receiver: path.contains('.'),
+        };
         if let Some(source) = self.rules.source_fields.first(&names).cloned() {
             value.flows.push(self.flow(&source, span, path));
         }
-        value.type_name = self.rules.field_types.first(&names).map(|name| Rc::from(name.as_ref()));
+        value.type_name = self
+            .rules
+            .field_types
+            .first(&names)
+            .map(|name| Rc::from(name.as_ref()));
         value
     }
 
     /// A member of a value, read as a field.
     pub(crate) fn member(&mut self, base: &Value, name: &Name, span: Span, state: &State) -> Value {
         let names = self.member_names(base, name);
-        let mut value = Value { path: names.path.clone(), ..Value::default() };
+        let mut value = Value {
+            path: names.path.clone(),
+            ..Value::default()
+        };
         if let Some(object) = state.object(base) {
             if let Some(known) = object.entries.get(name) {
                 let mut known = known.clone();
@@ -91,7 +116,12 @@ impl<'a> Run<'a> {
             }
             value = self.field_of_object(object, name, value);
         }
-        value.type_name = value.type_name.or_else(|| self.rules.field_types.first(&names).map(|name| Rc::from(name.as_ref())));
+        value.type_name = value.type_name.or_else(|| {
+            self.rules
+                .field_types
+                .first(&names)
+                .map(|name| Rc::from(name.as_ref()))
+        });
         if let Some(source) = self.rules.source_fields.first(&names).cloned() {
             let identity = self.identity(span);
             value.flows.push(self.flow(&source, span, &identity));
@@ -100,7 +130,10 @@ impl<'a> Run<'a> {
         let inherited = self.taken_from(base, name, span);
         merge_flows(&mut value.flows, &inherited, true);
         if let Some(sanitizer) = self.rules.sanitizer_fields.first(&names) {
-            let marks = sanitizer.marks.iter().fold(0, |all, mark| all | mark_bit(*mark));
+            let marks = sanitizer
+                .marks
+                .iter()
+                .fold(0, |all, mark| all | mark_bit(*mark));
             for flow in &mut value.flows {
                 flow.cleared |= sanitizer.clears;
                 flow.marks |= marks;
@@ -130,7 +163,13 @@ impl<'a> Run<'a> {
                 flow.marks |= PART;
                 return flow;
             }
-            let source = Source { label: flow.label, what: source_words(flow), collection: false, fills: Vec::new(), except_type: Vec::new() };
+            let source = Source {
+                label: flow.label,
+                what: flow.origin().1,
+                collection: false,
+                fills: Vec::new(),
+                except_type: Vec::new(),
+            };
             let mut own = self.flow(&source, span, &format!("{}[{key}]", flow.source));
             own.cleared = flow.cleared;
             own
@@ -140,15 +179,25 @@ impl<'a> Run<'a> {
 
     /// Text that is equal for expressions that read the same thing.
     pub(crate) fn identity(&self, span: Span) -> String {
-        let function = self.activations.last().map_or(0, |activation| activation.function);
+        let function = self
+            .activations
+            .last()
+            .map_or(0, |activation| activation.function);
         format!("{function}:{}", self.source_text(span))
     }
 
     /// The names under which a member of a value may be listed.
     pub(crate) fn member_names(&self, base: &Value, name: &Name) -> Candidates {
         Candidates {
-            path: base.path.as_ref().map(|path| Rc::from(format!("{path}.{name}"))),
-            typed: base.type_name.as_ref().map(|type_name| self.typed_names(type_name, name)).unwrap_or_default(),
+            path: base
+                .path
+                .as_ref()
+                .map(|path| Rc::from(format!("{path}.{name}"))),
+            typed: base
+                .type_name
+                .as_ref()
+                .map(|type_name| self.typed_names(type_name, name))
+                .unwrap_or_default(),
             last: Rc::clone(name),
             has_receiver: true,
         }
@@ -159,9 +208,19 @@ impl<'a> Run<'a> {
         let mut names = vec![Rc::from(format!("{type_name}.{member}"))];
         let mut class = self.unit.class_names.get(type_name);
         for _ in 0..8 {
-            let Some(found) = class.and_then(|class| self.unit.classes.get(*class)) else { break };
-            names.extend(found.bases.iter().map(|base| Rc::from(format!("{base}.{member}"))));
-            class = found.bases.iter().find_map(|base| self.unit.class_names.get(base));
+            let Some(found) = class.and_then(|class| self.unit.classes.get(*class)) else {
+                break;
+            };
+            names.extend(
+                found
+                    .bases
+                    .iter()
+                    .map(|base| Rc::from(format!("{base}.{member}"))),
+            );
+            class = found
+                .bases
+                .iter()
+                .find_map(|base| self.unit.class_names.get(base));
         }
         names
     }
@@ -169,8 +228,13 @@ impl<'a> Run<'a> {
     fn index(&mut self, base: &'a Expr, key: &'a Expr, span: Span, state: &mut State) -> Value {
         let base_value = self.eval(base, state);
         let key_value = self.eval(key, state);
-        if let (Some(Const::Text(text)), Some(Const::Int(index))) = (&base_value.constant, &key_value.constant) {
-            return Value { constant: fold::character(text, *index), ..Value::default() };
+        if let (Some(Const::Text(text)), Some(Const::Int(index))) =
+            (&base_value.constant, &key_value.constant)
+        {
+            return Value {
+                constant: fold::character(text, *index),
+                ..Value::default()
+            };
         }
         if let Some(Const::Text(name)) = &key_value.constant
             && base_value.object.is_none()
@@ -200,7 +264,14 @@ impl<'a> Run<'a> {
     }
 
     /// A binary operation; also used for `target op= value`.
-    pub(crate) fn binary(&mut self, op: Op, left: &'a Expr, right: &'a Expr, _span: Span, state: &mut State) -> Value {
+    pub(crate) fn binary(
+        &mut self,
+        op: Op,
+        left: &'a Expr,
+        right: &'a Expr,
+        _span: Span,
+        state: &mut State,
+    ) -> Value {
         if matches!(op, Op::And | Op::Or) {
             return self.short_circuit(op, left, right, state);
         }
@@ -217,13 +288,22 @@ impl<'a> Run<'a> {
             Op::Other => {
                 let mut flows = state.flows(&a, false);
                 merge_flows(&mut flows, &state.flows(&b, false), false);
-                Value { type_name: a.type_name, ..Value::carrying(flows) }
+                Value {
+                    type_name: a.type_name,
+                    ..Value::carrying(flows)
+                }
             }
             _ => Value::default(),
         }
     }
 
-    fn short_circuit(&mut self, op: Op, left: &'a Expr, right: &'a Expr, state: &mut State) -> Value {
+    fn short_circuit(
+        &mut self,
+        op: Op,
+        left: &'a Expr,
+        right: &'a Expr,
+        state: &mut State,
+    ) -> Value {
         let a = self.eval(left, state);
         let goes_on = op == Op::And;
         match a.truth() {
@@ -258,7 +338,10 @@ impl<'a> Run<'a> {
     fn list(&mut self, items: &'a [Expr], state: &mut State) -> Value {
         let elements: Vec<Value> = items.iter().map(|item| self.eval(item, state)).collect();
         let id = self.new_object(state, Object::list(elements));
-        Value { object: Some(id), ..Value::default() }
+        Value {
+            object: Some(id),
+            ..Value::default()
+        }
     }
 
     fn map(&mut self, entries: &'a [(Option<Expr>, Expr)], state: &mut State) -> Value {
@@ -278,7 +361,10 @@ impl<'a> Run<'a> {
             }
         }
         let id = self.new_object(state, object);
-        Value { object: Some(id), ..Value::default() }
+        Value {
+            object: Some(id),
+            ..Value::default()
+        }
     }
 
     fn parts(&mut self, parts: &'a [Expr], state: &mut State) -> Value {
@@ -330,13 +416,23 @@ fn joined_text(before: Value, mut after: Value) -> Value {
     };
     let fixes = matches!(&before.constant, Some(Const::Text(text)) if fixes_target(text));
     for flow in &mut after.flows {
-        if fixes || !before.flows.is_empty() && before.flows.iter().all(|flow| flow.marks & BEHIND_PREFIX != 0) {
+        if fixes
+            || !before.flows.is_empty()
+                && before
+                    .flows
+                    .iter()
+                    .all(|flow| flow.marks & BEHIND_PREFIX != 0)
+        {
             flow.marks |= BEHIND_PREFIX;
         }
     }
     let mut flows = before.flows;
     merge_flows(&mut flows, &after.flows, false);
-    Value { flows, constant, ..Value::default() }
+    Value {
+        flows,
+        constant,
+        ..Value::default()
+    }
 }
 
 /// `template % values` and numbers.
@@ -346,9 +442,18 @@ fn formatted(template: &Value, values: &Value, state: &State) -> Value {
     if let Some(Const::Text(text)) = &template.constant {
         let head = text.split('%').next().unwrap_or("");
         if fixes_target(head) {
-            inner.iter_mut().for_each(|flow| flow.marks |= BEHIND_PREFIX);
+            inner
+                .iter_mut()
+                .for_each(|flow| flow.marks |= BEHIND_PREFIX);
         }
-        if text.contains('%') && !text.replace("%%", "").split('%').skip(1).any(|rest| rest.trim_start_matches(['-', '0', '.', '1', '2', '3', '4', '5', '6', '7', '8', '9']).starts_with(['s', 'r', 'a', '(', 'c'])) {
+        if text.contains('%')
+            && !text.replace("%%", "").split('%').skip(1).any(|rest| {
+                rest.trim_start_matches([
+                    '-', '0', '.', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+                ])
+                .starts_with(['s', 'r', 'a', '(', 'c'])
+            })
+        {
             inner.clear();
         }
     }
@@ -358,21 +463,17 @@ fn formatted(template: &Value, values: &Value, state: &State) -> Value {
 
 /// Whether a text, put before another, fixes the host of a URL or the root of a path on this server.
 pub(crate) fn fixes_target(text: &str) -> bool {
-    let after_scheme = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let after_scheme = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     match after_scheme {
         Some(rest) => rest.find('/').is_some_and(|at| at > 0),
-        None => text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/\\") && text.len() > 1,
-    }
-}
-
-fn source_words(flow: &Flow) -> std::sync::Arc<str> {
-    let mut trace = &flow.trace;
-    while let Some(before) = &trace.before {
-        trace = before;
-    }
-    match &trace.what {
-        super::value::Step::Source(what) => std::sync::Arc::clone(what),
-        _ => std::sync::Arc::from("untrusted input"),
+        None => {
+            text.starts_with('/')
+                && !text.starts_with("//")
+                && !text.starts_with("/\\")
+                && text.len() > 1
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::ir::{Block, Case, Expr, ExprKind, FunctionId, Name, Op, Place, Span, Stmt};
+use super::rules::ContainerKind;
 use super::run::{Activation, Exit, Run, traced};
 use super::value::{COLLECTION, Flow, Frame, Object, State, Step, Value};
 
@@ -28,20 +29,35 @@ impl<'a> Run<'a> {
     /// Runs a function's body and gives every way out of it.
     pub(crate) fn run_body(&mut self, id: FunctionId, state: &mut State) -> Vec<Exit<'a>> {
         let function = &self.unit.functions[id];
-        self.activations.push(Activation { function: id, ..Activation::default() });
+        self.activations.push(Activation {
+            function: id,
+            ..Activation::default()
+        });
         self.block(&function.body, state);
         self.leftover_closures(state);
-        let Some(mut activation) = self.activations.pop() else { return Vec::new() };
+        let Some(mut activation) = self.activations.pop() else {
+            return Vec::new();
+        };
         if state.is_live {
-            activation.returns.push(Exit { state: state.clone(), value: Value::default(), expr: None });
+            activation.returns.push(Exit {
+                state: state.clone(),
+                value: Value::default(),
+                expr: None,
+            });
         }
         activation.returns
     }
 
     /// Closures that nobody called here may be called by anyone later.
     fn leftover_closures(&mut self, state: &State) {
-        let Some(activation) = self.activations.last_mut() else { return };
-        let pending: Vec<FunctionId> = activation.pending.difference(&activation.done).copied().collect();
+        let Some(activation) = self.activations.last_mut() else {
+            return;
+        };
+        let pending: Vec<FunctionId> = activation
+            .pending
+            .difference(&activation.done)
+            .copied()
+            .collect();
         activation.done.extend(&pending);
         for id in pending {
             let mut state = state.clone();
@@ -67,16 +83,49 @@ impl<'a> Run<'a> {
             Stmt::Expr(expr) => {
                 self.eval(expr, state);
             }
-            Stmt::Declare { name, type_name, value, span } => self.declare(name, type_name.as_ref(), value.as_ref(), *span, state),
-            Stmt::If { condition, then, otherwise } => self.branch(condition, then, otherwise, state),
-            Stmt::While { condition, body, otherwise, is_do } => self.repeat(condition.as_ref(), body, otherwise, *is_do, state),
-            Stmt::ForEach { target, iterable, body, otherwise, keys } => {
+            Stmt::Declare {
+                name,
+                type_name,
+                value,
+                span,
+            } => self.declare(name, type_name.as_ref(), value.as_ref(), *span, state),
+            Stmt::If {
+                condition,
+                then,
+                otherwise,
+            } => self.branch(condition, then, otherwise, state),
+            Stmt::While {
+                condition,
+                body,
+                otherwise,
+                is_do,
+            } => self.repeat(condition.as_ref(), body, otherwise, *is_do, state),
+            Stmt::ForEach {
+                target,
+                iterable,
+                body,
+                otherwise,
+                keys,
+            } => {
                 let iterable = self.eval(iterable, state);
-                let element = if *keys { Value::default() } else { self.element(&iterable, state) };
+                let element = if *keys {
+                    Value::default()
+                } else {
+                    self.element(&iterable, state)
+                };
                 self.each(target, &element, body, otherwise, state);
             }
-            Stmt::Switch { subject, cases, falls_through } => self.switch(subject, cases, *falls_through, state),
-            Stmt::Try { body, handlers, otherwise, finally } => self.attempt(body, handlers, otherwise, finally, state),
+            Stmt::Switch {
+                subject,
+                cases,
+                falls_through,
+            } => self.switch(subject, cases, *falls_through, state),
+            Stmt::Try {
+                body,
+                handlers,
+                otherwise,
+                finally,
+            } => self.attempt(body, handlers, otherwise, finally, state),
             Stmt::Return(expr, _) => self.leave(expr.as_ref(), state),
             Stmt::Raise(expr) => {
                 if let Some(expr) = expr {
@@ -90,7 +139,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn declare(&mut self, name: &Name, type_name: Option<&Name>, value: Option<&'a Expr>, span: Span, state: &mut State) {
+    fn declare(
+        &mut self,
+        name: &Name,
+        type_name: Option<&Name>,
+        value: Option<&'a Expr>,
+        span: Span,
+        state: &mut State,
+    ) {
         let mut bound = match value {
             Some(value) => self.eval(value, state),
             None => Value::default(),
@@ -112,20 +168,34 @@ impl<'a> Run<'a> {
         self.check_return(&value, expr, state);
         let left = std::mem::take(state);
         if let Some(activation) = self.activations.last_mut() {
-            activation.returns.push(Exit { state: left.clone(), value, expr });
+            activation.returns.push(Exit {
+                state: left.clone(),
+                value,
+                expr,
+            });
         }
         *state = left;
         state.is_live = false;
     }
 
-    fn jump(&mut self, state: &mut State, target: impl for<'s> Fn(&'s mut Activation<'a>) -> Option<&'s mut Vec<State>>) {
+    fn jump(
+        &mut self,
+        state: &mut State,
+        target: impl for<'s> Fn(&'s mut Activation<'a>) -> Option<&'s mut Vec<State>>,
+    ) {
         if let Some(states) = self.activations.last_mut().and_then(target) {
             states.push(state.clone());
         }
         state.is_live = false;
     }
 
-    fn branch(&mut self, condition: &'a Expr, then: &'a Block, otherwise: &'a Block, state: &mut State) {
+    fn branch(
+        &mut self,
+        condition: &'a Expr,
+        then: &'a Block,
+        otherwise: &'a Block,
+        state: &mut State,
+    ) {
         let value = self.eval(condition, state);
         match value.truth() {
             Some(true) => self.block(then, state),
@@ -141,7 +211,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn repeat(&mut self, condition: Option<&'a Expr>, body: &'a Block, otherwise: &'a Block, is_do: bool, state: &mut State) {
+    fn repeat(
+        &mut self,
+        condition: Option<&'a Expr>,
+        body: &'a Block,
+        otherwise: &'a Block,
+        is_do: bool,
+        state: &mut State,
+    ) {
         let (mut breaks, mut done) = (Vec::new(), Vec::new());
         let mut always = is_do;
         for round in 0..2 {
@@ -179,7 +256,14 @@ impl<'a> Run<'a> {
         *state = breaks.into_iter().fold(after, State::join);
     }
 
-    fn each(&mut self, target: &'a Place, element: &Value, body: &'a Block, otherwise: &'a Block, state: &mut State) {
+    fn each(
+        &mut self,
+        target: &'a Place,
+        element: &Value,
+        body: &'a Block,
+        otherwise: &'a Block,
+        state: &mut State,
+    ) {
         let mut breaks = Vec::new();
         let before = state.clone();
         for _ in 0..2 {
@@ -198,21 +282,36 @@ impl<'a> Run<'a> {
             activation.continues.push(Vec::new());
         }
         self.block(body, state);
-        let Some(activation) = self.activations.last_mut() else { return Vec::new() };
+        let Some(activation) = self.activations.last_mut() else {
+            return Vec::new();
+        };
         let continues = activation.continues.pop().unwrap_or_default();
         let breaks = activation.breaks.pop().unwrap_or_default();
-        *state = continues.into_iter().fold(std::mem::take(state), State::join);
+        *state = continues
+            .into_iter()
+            .fold(std::mem::take(state), State::join);
         breaks
     }
 
-    fn switch(&mut self, subject: &'a Expr, cases: &'a [Case], falls_through: bool, state: &mut State) {
+    fn switch(
+        &mut self,
+        subject: &'a Expr,
+        cases: &'a [Case],
+        falls_through: bool,
+        state: &mut State,
+    ) {
         let value = self.eval(subject, state);
         if let Some(activation) = self.activations.last_mut() {
             activation.breaks.push(Vec::new());
         }
-        let chosen = value.constant.as_ref().and_then(|constant| self.chosen_case(constant, cases, state));
+        let chosen = value
+            .constant
+            .as_ref()
+            .and_then(|constant| self.chosen_case(constant, cases, state));
         let mut after: Option<State> = None;
-        let has_default = cases.iter().any(|case| case.values.is_empty() && case.guard.is_none());
+        let has_default = cases
+            .iter()
+            .any(|case| case.values.is_empty() && case.guard.is_none());
         let start = state.clone();
         let mut running: Option<State> = None;
         for (index, case) in cases.iter().enumerate() {
@@ -220,7 +319,10 @@ impl<'a> Run<'a> {
             let mut entry = is_entered.then(|| start.clone());
             if let Some(entry) = &mut entry
                 && !case.values.is_empty()
-                && case.values.iter().all(|value| matches!(value.kind, ExprKind::Const(_)))
+                && case
+                    .values
+                    .iter()
+                    .all(|value| matches!(value.kind, ExprKind::Const(_)))
             {
                 let sources: Vec<u64> = value.flows.iter().map(|flow| flow.source).collect();
                 entry.clear(&sources, super::rules::ALL_DANGERS);
@@ -244,13 +346,25 @@ impl<'a> Run<'a> {
         if chosen.is_none() && !has_default {
             after = Some(join_some(after, start));
         }
-        let breaks = self.activations.last_mut().and_then(|activation| activation.breaks.pop()).unwrap_or_default();
-        let dead = State { is_live: false, ..state.clone() };
+        let breaks = self
+            .activations
+            .last_mut()
+            .and_then(|activation| activation.breaks.pop())
+            .unwrap_or_default();
+        let dead = State {
+            is_live: false,
+            ..state.clone()
+        };
         *state = breaks.into_iter().fold(after.unwrap_or(dead), State::join);
     }
 
     /// The case that a constant subject takes, if all cases are constant.
-    fn chosen_case(&mut self, constant: &super::ir::Const, cases: &'a [Case], state: &State) -> Option<usize> {
+    fn chosen_case(
+        &mut self,
+        constant: &super::ir::Const,
+        cases: &'a [Case],
+        state: &State,
+    ) -> Option<usize> {
         let mut default = None;
         for (index, case) in cases.iter().enumerate() {
             if case.guard.is_some() {
@@ -269,10 +383,21 @@ impl<'a> Run<'a> {
         Some(default.unwrap_or(usize::MAX))
     }
 
-    fn attempt(&mut self, body: &'a Block, handlers: &'a [Block], otherwise: &'a Block, finally: &'a Block, state: &mut State) {
+    fn attempt(
+        &mut self,
+        body: &'a Block,
+        handlers: &'a [Block],
+        otherwise: &'a Block,
+        finally: &'a Block,
+        state: &mut State,
+    ) {
         let before = state.clone();
         self.block(body, state);
-        let mut failed = State { is_live: true, ..state.clone() }.join(before);
+        let mut failed = State {
+            is_live: true,
+            ..state.clone()
+        }
+        .join(before);
         failed.is_live = true;
         if state.is_live {
             self.block(otherwise, state);
@@ -295,11 +420,17 @@ impl<'a> Run<'a> {
     /// Puts a value into a place.
     pub(crate) fn assign(&mut self, place: &'a Place, value: Value, state: &mut State) {
         match place {
-            Place::Name { name, declare, span } => self.assign_name(name, value, *declare, *span, state),
+            Place::Name {
+                name,
+                declare,
+                span,
+            } => self.assign_name(name, value, *declare, *span, state),
             Place::Field(base, name, span) => self.assign_field(base, name, value, *span, state),
             Place::Index(base, key, span) => self.assign_element(base, key, value, *span, state),
             Place::Sequence(places) => {
-                let elements = state.object(&value).and_then(|object| object.elements.clone());
+                let elements = state
+                    .object(&value)
+                    .and_then(|object| object.elements.clone());
                 for (index, place) in places.iter().enumerate() {
                     let part = match elements.as_ref().and_then(|elements| elements.get(index)) {
                         Some(element) => element.clone(),
@@ -319,7 +450,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn assign_name(&mut self, name: &Name, mut value: Value, declare: bool, span: Span, state: &mut State) {
+    fn assign_name(
+        &mut self,
+        name: &Name,
+        mut value: Value,
+        declare: bool,
+        span: Span,
+        state: &mut State,
+    ) {
         self.check_variable(name, &value, span, state);
         value.flows = traced(value.flows, span, &Step::Assigned(Rc::clone(name)));
         if value.type_name.is_none()
@@ -331,7 +469,14 @@ impl<'a> Run<'a> {
         state.set(name, value, declare);
     }
 
-    fn assign_field(&mut self, base: &'a Expr, name: &Name, mut value: Value, span: Span, state: &mut State) {
+    fn assign_field(
+        &mut self,
+        base: &'a Expr,
+        name: &Name,
+        mut value: Value,
+        span: Span,
+        state: &mut State,
+    ) {
         let owner = self.eval(base, state);
         self.check_assign(&owner, base, name, &value, span, state);
         self.check_variable(name, &value, span, state);
@@ -343,7 +488,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn assign_element(&mut self, base: &'a Expr, key: &'a Expr, value: Value, span: Span, state: &mut State) {
+    fn assign_element(
+        &mut self,
+        base: &'a Expr,
+        key: &'a Expr,
+        value: Value,
+        span: Span,
+        state: &mut State,
+    ) {
         let owner = self.eval(base, state);
         let key = self.eval(key, state);
         self.check_store(&owner, &key, &value, span, state);
@@ -369,8 +521,12 @@ impl<'a> Run<'a> {
         while let ExprKind::Field(inner, _) | ExprKind::Index(inner, _) = &root.kind {
             root = inner;
         }
-        let ExprKind::Name(name) = &root.kind else { return };
-        let Some(known) = state.lookup(name) else { return };
+        let ExprKind::Name(name) = &root.kind else {
+            return;
+        };
+        let Some(known) = state.lookup(name) else {
+            return;
+        };
         let mut value = known.clone();
         let flows = traced(flows.to_vec(), place.span, &Step::Filled);
         match value.object.and_then(|id| state.object_mut(id)) {
@@ -385,6 +541,9 @@ impl<'a> Run<'a> {
     /// Any element of a value that is gone through.
     pub(crate) fn element(&mut self, value: &Value, state: &State) -> Value {
         let mut element = match state.object(value) {
+            Some(object) if self.unit.maps_yield_keys && object.kind == Some(ContainerKind::Map) => {
+                Value::default()
+            }
             Some(object) => object.any(),
             None => Value::default(),
         };
@@ -395,7 +554,11 @@ impl<'a> Run<'a> {
     }
 
     /// Evaluates a comprehension to a list of its elements.
-    pub(crate) fn comprehension(&mut self, comprehension: &'a super::ir::Comprehension, state: &mut State) -> Value {
+    pub(crate) fn comprehension(
+        &mut self,
+        comprehension: &'a super::ir::Comprehension,
+        state: &mut State,
+    ) -> Value {
         let iterable = self.eval(&comprehension.iterable, state);
         let element = self.element(&iterable, state);
         let mut inner = state.clone();
@@ -410,13 +573,27 @@ impl<'a> Run<'a> {
             flow.cleared = inner.cleared(flow);
         }
         element.constant = None;
-        let mut list = Object { kind: Some(super::rules::ContainerKind::List), rest: element, ..Object::default() };
+        let mut list = Object {
+            kind: Some(ContainerKind::List),
+            rest: element,
+            ..Object::default()
+        };
         list.is_open = true;
         let id = self.new_object(state, list);
-        Value { object: Some(id), ..Value::default() }
+        Value {
+            object: Some(id),
+            ..Value::default()
+        }
     }
 
-    pub(crate) fn update(&mut self, place: &'a Place, op: Op, operands: &'a [Expr; 2], span: Span, state: &mut State) -> Value {
+    pub(crate) fn update(
+        &mut self,
+        place: &'a Place,
+        op: Op,
+        operands: &'a [Expr; 2],
+        span: Span,
+        state: &mut State,
+    ) -> Value {
         let value = self.binary(op, &operands[0], &operands[1], span, state);
         self.assign(place, value.clone(), state);
         value

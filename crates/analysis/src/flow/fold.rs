@@ -49,7 +49,11 @@ fn texts(op: Op, a: &str, b: &str) -> Option<Const> {
 }
 
 /// The result of a method of a constant text, by the names the languages use.
-pub(crate) fn text_method(receiver: &str, method: &str, arguments: &[Option<&Const>]) -> Option<Const> {
+pub(crate) fn text_method(
+    receiver: &str,
+    method: &str,
+    arguments: &[Option<&Const>],
+) -> Option<Const> {
     let first_text = match arguments.first() {
         Some(Some(Const::Text(argument))) => Some(argument.as_ref()),
         _ => None,
@@ -74,8 +78,18 @@ pub(crate) fn text_method(receiver: &str, method: &str, arguments: &[Option<&Con
         "concat" => text(format!("{receiver}{}", first_text?)),
         "substring" | "slice" => {
             let start = number(0)?;
-            let end = if arguments.len() > 1 { number(1)? } else { receiver.chars().count() };
-            text(receiver.chars().skip(start).take(end.checked_sub(start)?).collect())
+            let end = if arguments.len() > 1 {
+                number(1)?
+            } else {
+                receiver.chars().count()
+            };
+            text(
+                receiver
+                    .chars()
+                    .skip(start)
+                    .take(end.checked_sub(start)?)
+                    .collect(),
+            )
         }
         _ => return None,
     })
@@ -85,7 +99,9 @@ pub(crate) fn text_method(receiver: &str, method: &str, arguments: &[Option<&Con
 pub(crate) fn character(of: &str, index: i64) -> Option<Const> {
     let count = i64::try_from(of.chars().count()).ok()?;
     let index = if index < 0 { index + count } else { index };
-    of.chars().nth(usize::try_from(index).ok()?).map(|found| text(found.to_string()))
+    of.chars()
+        .nth(usize::try_from(index).ok()?)
+        .map(|found| text(found.to_string()))
 }
 
 fn text(content: String) -> Const {

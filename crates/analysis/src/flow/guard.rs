@@ -5,7 +5,7 @@ use super::ir::{Call, Const, Expr, ExprKind, Op};
 use super::model::Selector;
 use super::rules::{ALL_DANGERS, Dangers, Guard};
 use super::run::{Exit, Run};
-use super::value::{HOST, PART, State, Value, common, mark_bit};
+use super::value::{Flow, HOST, PART, State, Value, common, mark_bit};
 
 impl<'a> Run<'a> {
     /// Takes a condition for true or false and notes what follows from it.
@@ -15,8 +15,12 @@ impl<'a> Run<'a> {
         }
         match &condition.kind {
             ExprKind::Not(inner) => self.refine(inner, !truth, state),
-            ExprKind::Binary(Op::And, left, right) => self.refine_both(left, right, truth, true, state),
-            ExprKind::Binary(Op::Or, left, right) => self.refine_both(left, right, truth, false, state),
+            ExprKind::Binary(Op::And, left, right) => {
+                self.refine_both(left, right, truth, true, state)
+            }
+            ExprKind::Binary(Op::Or, left, right) => {
+                self.refine_both(left, right, truth, false, state)
+            }
             ExprKind::Binary(op, left, right) => self.compare(*op, left, right, truth, state),
             ExprKind::Call(call) => self.answered(call, condition, truth, state),
             ExprKind::Assign(_, value) => self.refine(value, truth, state),
@@ -26,7 +30,14 @@ impl<'a> Run<'a> {
     }
 
     /// `and` taken for true, and `or` taken for false, mean both sides; otherwise it is one of them.
-    fn refine_both(&mut self, left: &'a Expr, right: &'a Expr, truth: bool, is_and: bool, state: &mut State) {
+    fn refine_both(
+        &mut self,
+        left: &'a Expr,
+        right: &'a Expr,
+        truth: bool,
+        is_and: bool,
+        state: &mut State,
+    ) {
         if truth == is_and {
             self.refine(left, truth, state);
             self.refine(right, truth, state);
@@ -62,16 +73,30 @@ impl<'a> Run<'a> {
     }
 
     /// `text.indexOf("..") == -1` and the like.
-    fn found_nowhere(&mut self, op: Op, left: &'a Expr, right: &Value, truth: bool, state: &mut State) {
-        let ExprKind::Call(call) = &left.kind else { return };
-        let ExprKind::Field(base, name) = &call.callee.kind else { return };
+    fn found_nowhere(
+        &mut self,
+        op: Op,
+        left: &'a Expr,
+        right: &Value,
+        truth: bool,
+        state: &mut State,
+    ) {
+        let ExprKind::Call(call) = &left.kind else {
+            return;
+        };
+        let ExprKind::Field(base, name) = &call.callee.kind else {
+            return;
+        };
         let finds = matches!(name.as_ref(), "indexOf" | "find" | "search");
         let is_minus_one = matches!(right.constant, Some(Const::Int(-1)));
         let is_zero = matches!(right.constant, Some(Const::Int(0)));
-        let nowhere = matches!((op, truth), (Op::Equal, true) | (Op::NotEqual, false)) && is_minus_one
+        let nowhere = matches!((op, truth), (Op::Equal, true) | (Op::NotEqual, false))
+            && is_minus_one
             || matches!((op, truth), (Op::Less, true) | (Op::GreaterEqual, false)) && is_zero
             || matches!((op, truth), (Op::Greater, false)) && is_minus_one;
-        let (true, true, Some(argument)) = (finds, nowhere, call.arguments.first()) else { return };
+        let (true, true, Some(argument)) = (finds, nowhere, call.arguments.first()) else {
+            return;
+        };
         let (text, needle) = (self.look(base, state), self.look(&argument.value, state));
         if name.as_ref() == "indexOf" && text.flows.is_empty() {
             return;
@@ -97,7 +122,9 @@ impl<'a> Run<'a> {
 
     /// The text does not contain `..`, so it cannot lead out of a folder.
     fn lacks(&self, text: &Value, needle: &Value, state: &mut State) {
-        let Some(Const::Text(needle)) = &needle.constant else { return };
+        let Some(Const::Text(needle)) = &needle.constant else {
+            return;
+        };
         if needle.contains("..") {
             let sources: Vec<u64> = text.flows.iter().map(|flow| flow.source).collect();
             state.clear(&sources, self.rules.known_danger("path"));
@@ -124,7 +151,13 @@ impl<'a> Run<'a> {
 
     /// Calls that raise unless the value is harmless.
     pub(crate) fn raising_guards(&mut self, call: &Evaluated<'a>, state: &mut State) {
-        let guards: Vec<_> = self.rules.guards.find(&call.names).filter(|guard| guard.raises).cloned().collect();
+        let guards: Vec<_> = self
+            .rules
+            .guards
+            .find(&call.names)
+            .filter(|guard| guard.raises)
+            .cloned()
+            .collect();
         for guard in guards {
             self.pass(&guard, call, state);
         }
@@ -135,7 +168,9 @@ impl<'a> Run<'a> {
             return;
         }
         if let Some(selector) = &guard.pattern {
-            let constant = call.select(selector).and_then(|(value, _)| value.constant.clone());
+            let constant = call
+                .select(selector)
+                .and_then(|(value, _)| value.constant.clone());
             match constant {
                 Some(Const::Text(pattern)) if is_strict(&pattern, guard.whole_match) => {}
                 // A compiled pattern object or a named constant; what it allows is not known, its author meant it as a check.
@@ -144,10 +179,14 @@ impl<'a> Run<'a> {
             }
         }
         let target = guard.target.clone().unwrap_or_else(|| default_target(call));
-        let Some((value, _)) = call.select(&target) else { return };
+        let Some((value, _)) = call.select(&target) else {
+            return;
+        };
         let needed = guard.needs.map_or(0, mark_bit);
-        let flows: Vec<u64> = state.flows(value, true).iter().filter(|flow| flow.marks & needed == needed).map(|flow| flow.source).collect();
-        state.clear(&flows, guard.clears);
+        // What holds for a part, such as a file's extension, says nothing of the rest.
+        let counts = |flow: &Flow| flow.marks & needed == needed && (needed != 0 || flow.marks & PART == 0);
+        let sources: Vec<u64> = state.flows(value, true).into_iter().filter(counts).map(|flow| flow.source).collect();
+        state.clear(&sources, guard.clears);
     }
 
     /// Equality, membership and predicates, by the names that all languages use.
@@ -156,15 +195,25 @@ impl<'a> Run<'a> {
         let receiver = call.receiver.as_ref().map(|(value, _)| value.clone());
         let argument = call.arguments.first().cloned();
         match (name, receiver, argument) {
-            ("equals" | "equalsIgnoreCase" | "contentEquals", Some(receiver), Some(argument)) if truth => {
+            ("equals" | "equalsIgnoreCase" | "contentEquals", Some(receiver), Some(argument))
+                if truth =>
+            {
                 for (value, other) in [(&receiver, &argument), (&argument, &receiver)] {
                     if other.flows.is_empty() {
                         self.is_one_of(value, state);
                     }
                 }
             }
-            ("contains" | "includes" | "has" | "containsKey" | "Contains" | "indexOf", Some(receiver), Some(argument)) => {
-                if truth && name != "indexOf" && state.flows(&receiver, true).is_empty() && !argument.flows.is_empty() {
+            (
+                "contains" | "includes" | "has" | "containsKey" | "Contains" | "indexOf",
+                Some(receiver),
+                Some(argument),
+            ) => {
+                if truth
+                    && name != "indexOf"
+                    && state.flows(&receiver, true).is_empty()
+                    && !argument.flows.is_empty()
+                {
                     self.is_one_of(&argument, state);
                 } else if !truth {
                     self.lacks(&receiver, &argument, state);
@@ -179,7 +228,12 @@ impl<'a> Run<'a> {
                 }
             }
             _ if truth && call.callee.function.is_none() && sounds_checking(name) => {
-                let values: Vec<Value> = call.arguments.iter().chain(call.receiver.as_ref().map(|(value, _)| value)).cloned().collect();
+                let values: Vec<Value> = call
+                    .arguments
+                    .iter()
+                    .chain(call.receiver.as_ref().map(|(value, _)| value))
+                    .cloned()
+                    .collect();
                 for value in values {
                     let sources: Vec<u64> = value.flows.iter().map(|flow| flow.source).collect();
                     state.clear(&sources, ALL_DANGERS);
@@ -191,10 +245,19 @@ impl<'a> Run<'a> {
 
     /// Follows a predicate of the file: what is cleared on every way on which it answers `truth`.
     fn answered_inside(&mut self, call: &Evaluated<'a>, truth: bool, state: &mut State) -> bool {
-        let Some(id) = call.callee.function else { return false };
-        let Some(exits) = self.quietly(|run| run.ways_out(id, call, state)) else { return false };
+        let Some(id) = call.callee.function else {
+            return false;
+        };
+        let Some(exits) = self.quietly(|run| run.ways_out(id, call, state)) else {
+            return false;
+        };
         let mut cleared: Option<std::collections::BTreeMap<u64, Dangers>> = None;
-        for Exit { state: mut exit, value, expr } in exits {
+        for Exit {
+            state: mut exit,
+            value,
+            expr,
+        } in exits
+        {
             if value.truth() == Some(!truth) || expr.is_none() && truth {
                 continue;
             }
@@ -229,7 +292,11 @@ impl<'a> Run<'a> {
 }
 
 fn default_target(call: &Evaluated<'_>) -> Selector {
-    if call.receiver.as_ref().is_some_and(|(value, _)| !value.flows.is_empty() || call.arguments.is_empty()) {
+    if call
+        .receiver
+        .as_ref()
+        .is_some_and(|(value, _)| !value.flows.is_empty() || call.arguments.is_empty())
+    {
         Selector::Word("receiver".to_owned())
     } else {
         Selector::Position(0)
@@ -238,11 +305,17 @@ fn default_target(call: &Evaluated<'_>) -> Selector {
 
 /// Whether a regular expression, matched as a whole, admits nothing but letters, digits and a few harmless signs.
 pub(crate) fn is_strict(pattern: &str, matches_whole: bool) -> bool {
-    let anchored = (pattern.starts_with('^') || pattern.starts_with("\\A")) && (pattern.ends_with('$') || pattern.ends_with("\\z") || pattern.ends_with("\\Z"));
+    let anchored = (pattern.starts_with('^') || pattern.starts_with("\\A"))
+        && (pattern.ends_with('$') || pattern.ends_with("\\z") || pattern.ends_with("\\Z"));
     if !anchored && !matches_whole {
         return false;
     }
-    let body = pattern.trim_start_matches('^').trim_start_matches("\\A").trim_end_matches('$').trim_end_matches("\\z").trim_end_matches("\\Z");
+    let body = pattern
+        .trim_start_matches('^')
+        .trim_start_matches("\\A")
+        .trim_end_matches('$')
+        .trim_end_matches("\\z")
+        .trim_end_matches("\\Z");
     let mut characters = body.chars().peekable();
     let mut in_class = false;
     while let Some(character) = characters.next() {
@@ -271,6 +344,19 @@ pub(crate) fn is_strict(pattern: &str, matches_whole: bool) -> bool {
 /// Whether a predicate nobody knows says by its name that it checks a value against what is allowed.
 fn sounds_checking(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let checks = ["allowed", "valid", "safe", "permitted", "trusted", "whitelist", "allowlist", "isalnum", "isnumeric", "isalpha"];
-    checks.iter().any(|word| name.contains(word)) && !name.contains("unsafe") && !name.contains("invalid")
+    let checks = [
+        "allowed",
+        "valid",
+        "safe",
+        "permitted",
+        "trusted",
+        "whitelist",
+        "allowlist",
+        "isalnum",
+        "isnumeric",
+        "isalpha",
+    ];
+    checks.iter().any(|word| name.contains(word))
+        && !name.contains("unsafe")
+        && !name.contains("invalid")
 }

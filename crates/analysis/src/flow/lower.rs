@@ -11,6 +11,11 @@ use crate::language::Language;
 pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Option<Unit> {
     match language {
         Language::Python => Some(python::lower(text, root)),
-        Language::JavaScript | Language::TypeScript | Language::Tsx | Language::Java | Language::Go | Language::Rust => None,
+        Language::JavaScript
+        | Language::TypeScript
+        | Language::Tsx
+        | Language::Java
+        | Language::Go
+        | Language::Rust => None,
     }
 }

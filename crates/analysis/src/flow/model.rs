@@ -292,9 +292,12 @@ mod pattern {
     use regex::Regex;
     use serde::{Deserialize, Deserializer, de::Error};
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Regex>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Regex>, D::Error> {
         let text: Option<String> = Option::deserialize(from)?;
-        text.map(|text| Regex::new(&text).map_err(D::Error::custom)).transpose()
+        text.map(|text| Regex::new(&text).map_err(D::Error::custom))
+            .transpose()
     }
 }
 
@@ -308,8 +311,14 @@ pub(crate) struct NamePattern {
 impl NamePattern {
     fn new(text: &str) -> Self {
         match text.strip_prefix("*.") {
-            Some(rest) => Self { text: rest.to_owned(), any_receiver: true },
-            None => Self { text: text.to_owned(), any_receiver: false },
+            Some(rest) => Self {
+                text: rest.to_owned(),
+                any_receiver: true,
+            },
+            None => Self {
+                text: text.to_owned(),
+                any_receiver: false,
+            },
         }
     }
 
@@ -331,7 +340,10 @@ impl NamePattern {
         candidate.starts_with(|first: char| first.is_ascii_uppercase())
             && self.text.len() > candidate.len()
             && self.text.ends_with(candidate)
-            && matches!(self.text.as_bytes()[self.text.len() - candidate.len() - 1], b'.' | b'/')
+            && matches!(
+                self.text.as_bytes()[self.text.len() - candidate.len() - 1],
+                b'.' | b'/'
+            )
     }
 
     /// Whether the pattern is for any receiver.
@@ -353,7 +365,9 @@ pub(crate) struct NameIndex<T> {
 
 impl<T> Default for NameIndex<T> {
     fn default() -> Self {
-        Self { by_last: BTreeMap::new() }
+        Self {
+            by_last: BTreeMap::new(),
+        }
     }
 }
 
@@ -362,13 +376,20 @@ impl<T: Clone> NameIndex<T> {
     pub(crate) fn add(&mut self, names: &[String], meaning: &T) {
         for name in names {
             let pattern = NamePattern::new(name);
-            self.by_last.entry(pattern.last().to_owned()).or_default().push((pattern, meaning.clone()));
+            self.by_last
+                .entry(pattern.last().to_owned())
+                .or_default()
+                .push((pattern, meaning.clone()));
         }
     }
 
     /// Everything that any of the candidates means; candidates share their last segment.
     pub(crate) fn find<'a>(&'a self, names: &'a Candidates) -> impl Iterator<Item = &'a T> + 'a {
-        self.by_last.get(names.last.as_ref()).into_iter().flatten().filter_map(|(pattern, meaning)| names.meet(pattern).then_some(meaning))
+        self.by_last
+            .get(names.last.as_ref())
+            .into_iter()
+            .flatten()
+            .filter_map(|(pattern, meaning)| names.meet(pattern).then_some(meaning))
     }
 
     /// The first meaning, if any.
@@ -384,7 +405,9 @@ impl<T: Clone> NameIndex<T> {
     /// The class names of constructors, which are listed as `Class.<new>`.
     pub(crate) fn constructor_names(&self) -> Vec<String> {
         let patterns = self.by_last.get("<new>").into_iter().flatten();
-        patterns.map(|(pattern, _)| last_segment(pattern.text.trim_end_matches(".<new>")).to_owned()).collect()
+        patterns
+            .map(|(pattern, _)| last_segment(pattern.text.trim_end_matches(".<new>")).to_owned())
+            .collect()
     }
 
     /// All last segments.

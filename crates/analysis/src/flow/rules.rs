@@ -6,7 +6,8 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::model::{
-    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, SanitizerEntry, Selector, SinkEntry, SourceEntry, UseEntry, When,
+    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, SanitizerEntry, Selector,
+    SinkEntry, SourceEntry, UseEntry, When,
 };
 use crate::rule::RuleMeta;
 
@@ -151,9 +152,12 @@ impl FlowRules {
         self.whole.add(&model.whole, &());
         self.clean.add(&model.clean, &());
         self.exits.add(&model.exits, &());
-        self.containers.add(&model.containers.list, &ContainerKind::List);
-        self.containers.add(&model.containers.map, &ContainerKind::Map);
-        self.containers.add(&model.containers.buffer, &ContainerKind::Buffer);
+        self.containers
+            .add(&model.containers.list, &ContainerKind::List);
+        self.containers
+            .add(&model.containers.map, &ContainerKind::Map);
+        self.containers
+            .add(&model.containers.buffer, &ContainerKind::Buffer);
         for fill in &model.fills {
             self.fills.add(&fill.call, &Arc::new(fill.clone()));
         }
@@ -162,22 +166,44 @@ impl FlowRules {
             self.add_sanitizer(sanitizer, clears);
         }
         for guard in &model.guards {
-            let clears = if guard.clears.is_empty() { ALL_DANGERS } else { self.danger_set(&guard.clears) };
+            let clears = if guard.clears.is_empty() {
+                ALL_DANGERS
+            } else {
+                self.danger_set(&guard.clears)
+            };
             self.add_guard(guard, clears);
         }
     }
 
     fn add_rule(&mut self, meta: Arc<RuleMeta>, body: &FlowBody) {
         let index = self.rules.len();
-        let name = if body.danger.is_empty() { meta.id.clone() } else { body.danger.clone() };
+        let name = if body.danger.is_empty() {
+            meta.id.clone()
+        } else {
+            body.danger.clone()
+        };
         let danger = self.danger_bit(&name);
         let labels = if body.from.is_empty() {
-            let own: Vec<u32> = body.sources.iter().map(|source| self.label_of(source)).collect();
-            if own.is_empty() { self.label_bit("remote") } else { own.iter().fold(0, |all, one| all | one) }
+            let own: Vec<u32> = body
+                .sources
+                .iter()
+                .map(|source| self.label_of(source))
+                .collect();
+            if own.is_empty() {
+                self.label_bit("remote")
+            } else {
+                own.iter().fold(0, |all, one| all | one)
+            }
         } else {
-            body.from.iter().fold(0, |all, label| all | self.label_bit(label))
+            body.from
+                .iter()
+                .fold(0, |all, label| all | self.label_bit(label))
         };
-        self.rules.push(FlowRule { meta, danger, labels });
+        self.rules.push(FlowRule {
+            meta,
+            danger,
+            labels,
+        });
         for source in &body.sources {
             self.add_source(source);
         }
@@ -207,20 +233,31 @@ impl FlowRules {
     fn add_source(&mut self, entry: &SourceEntry) {
         let source = Arc::new(Source {
             label: self.label_of(entry),
-            what: Arc::from(if entry.what.is_empty() { "untrusted input" } else { &entry.what }),
+            what: Arc::from(if entry.what.is_empty() {
+                "untrusted input"
+            } else {
+                &entry.what
+            }),
             collection: entry.collection,
             fills: entry.fills.clone(),
             except_type: entry.except_type.clone(),
         });
         self.source_calls.add(&entry.call, &source);
         self.source_fields.add(&entry.field, &source);
-        self.source_parameter_types.add(&entry.parameter_type, &source);
-        self.source_parameter_annotations.add(&entry.parameter_annotation, &source);
-        self.source_function_annotations.add(&entry.function_annotation, &source);
+        self.source_parameter_types
+            .add(&entry.parameter_type, &source);
+        self.source_parameter_annotations
+            .add(&entry.parameter_annotation, &source);
+        self.source_function_annotations
+            .add(&entry.function_annotation, &source);
     }
 
     fn add_sanitizer(&mut self, entry: &SanitizerEntry, clears: Dangers) {
-        let sanitizer = Arc::new(Sanitizer { clears, marks: entry.marks.clone(), when: entry.when.clone() });
+        let sanitizer = Arc::new(Sanitizer {
+            clears,
+            marks: entry.marks.clone(),
+            when: entry.when.clone(),
+        });
         self.sanitizers.add(&entry.call, &sanitizer);
         self.sanitizer_fields.add(&entry.field, &sanitizer);
     }
@@ -240,7 +277,13 @@ impl FlowRules {
     }
 
     fn danger_set(&mut self, names: &[String]) -> Dangers {
-        names.iter().fold(0, |all, name| all | if name == "all" { ALL_DANGERS } else { self.danger_bit(name) })
+        names.iter().fold(0, |all, name| {
+            all | if name == "all" {
+                ALL_DANGERS
+            } else {
+                self.danger_bit(name)
+            }
+        })
     }
 
     /// The set of one danger; the 64th and later ones share a bit, which only makes sanitisers of the one count for the other.

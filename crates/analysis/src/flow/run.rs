@@ -42,6 +42,7 @@ pub(crate) struct Exit<'a> {
 struct Found {
     steps: Vec<(Span, String)>,
     names: BTreeMap<String, String>,
+    code: Option<String>,
 }
 
 /// One run over a file.
@@ -99,7 +100,11 @@ impl<'a> Run<'a> {
 
     fn top_level(&mut self) -> State {
         self.start_entry();
-        let state = State { frames: vec![Rc::new(Frame::new())], is_live: true, ..State::default() };
+        let state = State {
+            frames: vec![Rc::new(Frame::new())],
+            is_live: true,
+            ..State::default()
+        };
         let (state, _) = self.activate(0, state);
         let mut state = state.unwrap_or_default();
         state.is_live = true;
@@ -110,13 +115,26 @@ impl<'a> Run<'a> {
     }
 
     fn class(&mut self, class: usize, globals: &State) {
-        let methods: BTreeSet<FunctionId> = self.unit.classes[class].methods.values().copied().collect();
+        let methods: BTreeSet<FunctionId> =
+            self.unit.classes[class].methods.values().copied().collect();
         let constructor = self.unit.classes[class].methods.get("<new>").copied();
-        self.fields.insert(class, Object { class: Some(class), is_open: true, ..Object::default() });
+        self.fields.insert(
+            class,
+            Object {
+                class: Some(class),
+                is_open: true,
+                ..Object::default()
+            },
+        );
         self.initial_fields(class, globals);
         for round in 0..2 {
             let before = self.tainted_fields(class);
-            for id in constructor.into_iter().chain(methods.iter().copied().filter(|id| Some(*id) != constructor)) {
+            for id in constructor.into_iter().chain(
+                methods
+                    .iter()
+                    .copied()
+                    .filter(|id| Some(*id) != constructor),
+            ) {
                 self.entry(id, globals, Some(class));
             }
             if round == 0 && self.tainted_fields(class) == before {
@@ -142,7 +160,12 @@ impl<'a> Run<'a> {
 
     fn tainted_fields(&self, class: usize) -> BTreeSet<Name> {
         let entries = self.fields.get(&class).map(|fields| &fields.entries);
-        entries.into_iter().flatten().filter(|(_, value)| !value.flows.is_empty()).map(|(name, _)| Rc::clone(name)).collect()
+        entries
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| !value.flows.is_empty())
+            .map(|(name, _)| Rc::clone(name))
+            .collect()
     }
 
     fn entry(&mut self, id: FunctionId, globals: &State, class: Option<usize>) {
@@ -156,12 +179,21 @@ impl<'a> Run<'a> {
             let id = self.new_object(&mut state, fields);
             object = Some(id);
             let type_name = Some(Rc::clone(&self.unit.classes[class].name));
-            frame.insert(Rc::clone(name), Value { object: Some(id), type_name, ..Value::at(format!("${name}")) });
+            frame.insert(
+                Rc::clone(name),
+                Value {
+                    object: Some(id),
+                    type_name,
+                    ..Value::at(format!("${name}"))
+                },
+            );
         }
         self.open_parameters(function, &mut frame, &mut state);
         state.frames.push(Rc::new(frame));
         let (state, value) = self.activate(id, state);
-        let (Some(state), Some(class), Some(object)) = (state, class, object) else { return };
+        let (Some(state), Some(class), Some(object)) = (state, class, object) else {
+            return;
+        };
         drop(value);
         if let Some(after) = state.heap.get(&object)
             && let Some(fields) = self.fields.get_mut(&class)
@@ -178,34 +210,59 @@ impl<'a> Run<'a> {
     }
 
     /// Binds parameters of which nothing is known but their names, types and annotations.
-    pub(crate) fn open_parameters(&mut self, function: &'a Function, frame: &mut Frame, _state: &mut State) {
+    pub(crate) fn open_parameters(
+        &mut self,
+        function: &'a Function,
+        frame: &mut Frame,
+        _state: &mut State,
+    ) {
         for parameter in &function.parameters {
             let source = self.parameter_source(function, parameter);
             let mut value = Value::at(format!("${}", parameter.name));
             value.type_name = parameter.type_name.clone();
             if let Some(source) = source {
-                value.flows.push(self.flow(&source, parameter.span, &format!("{}:{}", function.span.start, parameter.name)));
+                value.flows.push(self.flow(
+                    &source,
+                    parameter.span,
+                    &format!("{}:{}", function.span.start, parameter.name),
+                ));
             }
             frame.insert(Rc::clone(&parameter.name), value);
         }
     }
 
-    fn parameter_source(&self, function: &Function, parameter: &super::ir::Parameter) -> Option<Arc<Source>> {
+    fn parameter_source(
+        &self,
+        function: &Function,
+        parameter: &super::ir::Parameter,
+    ) -> Option<Arc<Source>> {
         let by_annotation = |annotation: &Annotation| {
-            self.rules.source_parameter_annotations.first(&annotation_names(annotation)).cloned()
+            self.rules
+                .source_parameter_annotations
+                .first(&annotation_names(annotation))
+                .cloned()
         };
         if let Some(found) = parameter.annotations.iter().find_map(by_annotation) {
             return Some(found);
         }
         let type_name = parameter.type_name.as_ref().map(|name| candidates(name));
-        if let Some(found) = type_name.as_ref().and_then(|names| self.rules.source_parameter_types.first(names)) {
+        if let Some(found) = type_name
+            .as_ref()
+            .and_then(|names| self.rules.source_parameter_types.first(names))
+        {
             return Some(Arc::clone(found));
         }
-        let by_function = |annotation: &Annotation| {
-            self.rules.source_function_annotations.first(&annotation_names(annotation)).cloned()
+        let converted = |annotation: &Annotation| is_converted(&annotation.text, &parameter.name);
+        let found = function.annotations.iter().find_map(|annotation| {
+            let source = self.rules.source_function_annotations.first(&annotation_names(annotation)).cloned()?;
+            (!converted(annotation)).then_some(source)
+        })?;
+        let excepted = |name: &Name| {
+            found
+                .except_type
+                .iter()
+                .any(|except| name.ends_with(except.as_str()))
         };
-        let found = function.annotations.iter().find_map(by_function)?;
-        let excepted = |name: &Name| found.except_type.iter().any(|except| name.ends_with(except.as_str()));
         (!parameter.type_name.as_ref().is_some_and(excepted)).then_some(found)
     }
 
@@ -239,7 +296,11 @@ impl<'a> Run<'a> {
             label: source.label,
             cleared: 0,
             marks: if source.collection { COLLECTION } else { 0 },
-            trace: Rc::new(Trace { span, what: Step::Source(Arc::clone(&source.what)), before: None }),
+            trace: Rc::new(Trace {
+                span,
+                what: Step::Source(Arc::clone(&source.what)),
+                before: None,
+            }),
         }
     }
 
@@ -247,28 +308,29 @@ impl<'a> Run<'a> {
         self.text.get(span.range()).unwrap_or("")
     }
 
-    /// Reports a rule at a place, once.
-    pub(crate) fn report(&mut self, rule: usize, span: Span, flow: Option<&Flow>, sink: &str) {
+    /// Reports a rule at a place, once. `sink` is what it is called in messages, `name` what it is recognised by.
+    pub(crate) fn report(&mut self, rule: usize, span: Span, flows: &[Flow], sink: &str, name: &str) {
         if self.quiet > 0 || self.found.contains_key(&(rule, span)) {
             return;
         }
         let mut steps = Vec::new();
         let mut names = BTreeMap::new();
-        if let Some(flow) = flow {
-            let mut trace = Some(&flow.trace);
-            while let Some(step) = trace {
-                steps.push((step.span, words(&step.what)));
-                if let Step::Source(what) = &step.what {
-                    names.insert("source".to_owned(), what.to_string());
-                }
-                trace = step.before.as_ref();
-            }
-            steps.reverse();
-            steps.dedup_by(|b, a| a.0 == b.0);
+        if let Some(flow) = flows.first() {
+            steps = way(flow);
             steps.push((span, format!("reaches `{sink}`")));
+            names.insert("source".to_owned(), flow.origin().1.to_string());
         }
         names.insert("sink".to_owned(), sink.to_owned());
-        self.found.insert((rule, span), Found { steps, names });
+        let code = self.recognised_by(name, flows);
+        self.found.insert((rule, span), Found { steps, names, code });
+    }
+
+    /// What a finding is recognised by: the sink's name and where its values come from, not the variables between them.
+    fn recognised_by(&self, name: &str, flows: &[Flow]) -> Option<String> {
+        let origins: BTreeSet<&str> =
+            flows.iter().map(|flow| self.source_text(flow.origin().0)).collect();
+        let origins: Vec<&str> = origins.into_iter().collect();
+        (!origins.is_empty()).then(|| format!("{name} <- {}", origins.join(", ")))
     }
 
     fn hits(self) -> Vec<Hit> {
@@ -276,18 +338,45 @@ impl<'a> Run<'a> {
         let to_hit = |((rule, span), found): ((usize, Span), Found)| {
             let mut hit = Hit::new(&rules[rule].meta, span.range());
             hit.names = found.names;
-            hit.steps = found.steps.into_iter().map(|(span, what)| (span.range(), what)).collect();
+            hit.code = found.code;
+            hit.steps = found
+                .steps
+                .into_iter()
+                .map(|(span, what)| (span.range(), what))
+                .collect();
             hit
         };
         self.found.into_iter().map(to_hit).collect()
     }
 }
 
+/// The steps of a flow, from its source on.
+fn way(flow: &Flow) -> Vec<(Span, String)> {
+    let mut steps = Vec::new();
+    let mut trace = Some(&flow.trace);
+    while let Some(step) = trace {
+        steps.push((step.span, words(&step.what)));
+        trace = step.before.as_ref();
+    }
+    steps.reverse();
+    steps.dedup_by(|later, earlier| later.0 == earlier.0);
+    steps
+}
+
+/// Whether a route such as `/users/<int:id>` admits nothing but a number or an id for the parameter.
+fn is_converted(annotation: &str, parameter: &str) -> bool {
+    ["int", "float", "uuid"].iter().any(|kind| annotation.contains(&format!("{kind}:{parameter}")))
+}
+
 /// Adds a step to every flow.
 pub(crate) fn traced(mut flows: Vec<Flow>, span: Span, what: &Step) -> Vec<Flow> {
     for flow in &mut flows {
         if flow.trace.span != span {
-            flow.trace = Rc::new(Trace { span, what: what.clone(), before: Some(Rc::clone(&flow.trace)) });
+            flow.trace = Rc::new(Trace {
+                span,
+                what: what.clone(),
+                before: Some(Rc::clone(&flow.trace)),
+            });
         }
     }
     flows

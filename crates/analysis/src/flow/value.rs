@@ -40,6 +40,21 @@ pub(crate) struct Flow {
     pub(crate) trace: Rc<Trace>,
 }
 
+impl Flow {
+    /// Where it came in, and what that is in words.
+    pub(crate) fn origin(&self) -> (Span, Arc<str>) {
+        let mut trace = &self.trace;
+        while let Some(before) = &trace.before {
+            trace = before;
+        }
+        let what = match &trace.what {
+            Step::Source(what) => Arc::clone(what),
+            _ => Arc::from("untrusted input"),
+        };
+        (trace.span, what)
+    }
+}
+
 /// The value is a part or a function of the source, not the source itself.
 pub(crate) const PART: u8 = 1;
 /// A path without `..`.
@@ -79,15 +94,24 @@ pub(crate) struct Value {
 
 impl Value {
     pub(crate) fn constant(constant: Const) -> Self {
-        Self { constant: Some(constant), ..Self::default() }
+        Self {
+            constant: Some(constant),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn carrying(flows: Vec<Flow>) -> Self {
-        Self { flows, ..Self::default() }
+        Self {
+            flows,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn at(path: impl Into<Rc<str>>) -> Self {
-        Self { path: Some(path.into()), ..Self::default() }
+        Self {
+            path: Some(path.into()),
+            ..Self::default()
+        }
     }
 
     /// What is known of a value that is either of two.
@@ -128,13 +152,20 @@ impl Value {
 /// or, for values put together, likewise: one dangerous part is enough.
 pub(crate) fn merge_flows(into: &mut Vec<Flow>, from: &[Flow], either: bool) {
     for flow in from {
-        let known = into.iter().position(|known| known.source == flow.source && known.label == flow.label);
+        let known = into
+            .iter()
+            .position(|known| known.source == flow.source && known.label == flow.label);
         match known {
             Some(at) => {
                 let known = &mut into[at];
                 known.cleared &= flow.cleared;
-                let both = known.marks & flow.marks & (NORMALIZED | HOST | BEHIND_PREFIX | COLLECTION);
-                let any = if either { known.marks & flow.marks } else { known.marks | flow.marks } & (PART | UNKNOWN_CALL);
+                let both =
+                    known.marks & flow.marks & (NORMALIZED | HOST | BEHIND_PREFIX | COLLECTION);
+                let any = if either {
+                    known.marks & flow.marks
+                } else {
+                    known.marks | flow.marks
+                } & (PART | UNKNOWN_CALL);
                 known.marks = both | any;
             }
             None if into.len() < MAX_FLOWS => into.push(flow.clone()),
@@ -160,20 +191,29 @@ pub(crate) struct Object {
 
 impl Object {
     pub(crate) fn list(elements: Vec<Value>) -> Self {
-        Self { kind: Some(ContainerKind::List), elements: Some(elements), ..Self::default() }
+        Self {
+            kind: Some(ContainerKind::List),
+            elements: Some(elements),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn of_kind(kind: ContainerKind) -> Self {
         match kind {
             ContainerKind::List => Self::list(Vec::new()),
-            ContainerKind::Map | ContainerKind::Buffer => Self { kind: Some(kind), ..Self::default() },
+            ContainerKind::Map | ContainerKind::Buffer => Self {
+                kind: Some(kind),
+                ..Self::default()
+            },
         }
     }
 
     /// Any of its elements.
     pub(crate) fn any(&self) -> Value {
         let mut values = self.elements.iter().flatten().chain(self.entries.values());
-        let Some(first) = values.next() else { return self.rest.clone() };
+        let Some(first) = values.next() else {
+            return self.rest.clone();
+        };
         let joined = values.fold(first.clone(), |all, one| all.join(one));
         if self.is_open || self.elements.is_none() && self.kind == Some(ContainerKind::List) {
             joined.join(&self.rest)
@@ -186,9 +226,12 @@ impl Object {
 
     pub(crate) fn join(&mut self, other: &Self) {
         self.elements = match (self.elements.take(), &other.elements) {
-            (Some(mine), Some(theirs)) if mine.len() == theirs.len() => {
-                Some(mine.into_iter().zip(theirs).map(|(a, b)| a.join(b)).collect())
-            }
+            (Some(mine), Some(theirs)) if mine.len() == theirs.len() => Some(
+                mine.into_iter()
+                    .zip(theirs)
+                    .map(|(a, b)| a.join(b))
+                    .collect(),
+            ),
             (mine, theirs) => {
                 for value in mine.iter().flatten().chain(theirs.iter().flatten()) {
                     merge_flows(&mut self.rest.flows, &value.flows, true);
@@ -279,7 +322,13 @@ impl State {
 
     /// Sets a variable in the running function, or in the nearest one that has it.
     pub(crate) fn set(&mut self, name: &Name, value: Value, declare: bool) {
-        let index = if declare { None } else { self.frames.iter().rposition(|frame| frame.contains_key(name)) };
+        let index = if declare {
+            None
+        } else {
+            self.frames
+                .iter()
+                .rposition(|frame| frame.contains_key(name))
+        };
         let last = self.frames.len().saturating_sub(1);
         if let Some(frame) = self.frames.get_mut(index.unwrap_or(last)) {
             Rc::make_mut(frame).insert(Rc::clone(name), value);
@@ -304,9 +353,16 @@ impl State {
     }
 
     fn collect(&self, value: &Value, depth: u32, flows: &mut Vec<Flow>) {
-        let Some(object) = self.object(value) else { return };
+        let Some(object) = self.object(value) else {
+            return;
+        };
         merge_flows(flows, &object.rest.flows, true);
-        for inner in object.elements.iter().flatten().chain(object.entries.values()) {
+        for inner in object
+            .elements
+            .iter()
+            .flatten()
+            .chain(object.entries.values())
+        {
             merge_flows(flows, &inner.flows, true);
             if depth > 0 {
                 self.collect(inner, depth - 1, flows);
@@ -329,24 +385,38 @@ impl State {
     /// Writes into the values what is cleared here and not in `common`, which becomes the new map.
     fn settle(&mut self, common: &BTreeMap<u64, Dangers>) {
         let own = std::mem::replace(&mut self.cleared, common.clone());
-        let extra: BTreeMap<u64, Dangers> =
-            own.into_iter().filter(|(source, dangers)| common.get(source).copied().unwrap_or(0) != *dangers).collect();
+        let extra: BTreeMap<u64, Dangers> = own
+            .into_iter()
+            .filter(|(source, dangers)| common.get(source).copied().unwrap_or(0) != *dangers)
+            .collect();
         if extra.is_empty() {
             return;
         }
         for frame in &mut self.frames {
             if frame.values().any(|value| touches(value, &extra)) {
-                Rc::make_mut(frame).values_mut().for_each(|value| clear_value(value, &extra));
+                Rc::make_mut(frame)
+                    .values_mut()
+                    .for_each(|value| clear_value(value, &extra));
             }
         }
         for object in self.heap.values_mut() {
             let concerned = {
-                let mut inner = object.elements.iter().flatten().chain(object.entries.values()).chain([&object.rest]);
+                let mut inner = object
+                    .elements
+                    .iter()
+                    .flatten()
+                    .chain(object.entries.values())
+                    .chain([&object.rest]);
                 inner.any(|value| touches(value, &extra))
             };
             if concerned {
                 let object = Rc::make_mut(object);
-                let inner = object.elements.iter_mut().flatten().chain(object.entries.values_mut()).chain([&mut object.rest]);
+                let inner = object
+                    .elements
+                    .iter_mut()
+                    .flatten()
+                    .chain(object.entries.values_mut())
+                    .chain([&mut object.rest]);
                 inner.for_each(|value| clear_value(value, &extra));
             }
         }
@@ -354,13 +424,21 @@ impl State {
 }
 
 /// What both maps have cleared.
-pub(crate) fn common(a: &BTreeMap<u64, Dangers>, b: &BTreeMap<u64, Dangers>) -> BTreeMap<u64, Dangers> {
-    let both = a.iter().filter_map(|(source, dangers)| Some((*source, dangers & b.get(source)?)));
+pub(crate) fn common(
+    a: &BTreeMap<u64, Dangers>,
+    b: &BTreeMap<u64, Dangers>,
+) -> BTreeMap<u64, Dangers> {
+    let both = a
+        .iter()
+        .filter_map(|(source, dangers)| Some((*source, dangers & b.get(source)?)));
     both.filter(|(_, dangers)| *dangers != 0).collect()
 }
 
 fn touches(value: &Value, sources: &BTreeMap<u64, Dangers>) -> bool {
-    value.flows.iter().any(|flow| sources.contains_key(&flow.source))
+    value
+        .flows
+        .iter()
+        .any(|flow| sources.contains_key(&flow.source))
 }
 
 fn clear_value(value: &mut Value, sources: &BTreeMap<u64, Dangers>) {

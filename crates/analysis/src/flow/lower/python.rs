@@ -5,15 +5,22 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::tree::{Lowering, call, child_of_kind, children, constant, expr, field, fields, name_expr, span, text_constant, unescape};
+use super::tree::{
+    Lowering, call, child_of_kind, children, constant, expr, field, fields, name_expr, span,
+    text_constant, unescape,
+};
 use crate::flow::ir::{
-    Annotation, Argument, Block, Call, Case, Class, ClassId, Comprehension, Const, Expr, ExprKind, Function, FunctionId, Name, Op, Parameter,
-    Place, Receiver, Stmt, Unit,
+    Annotation, Argument, Block, Call, Case, Class, ClassId, Comprehension, Const, Expr, ExprKind,
+    Function, FunctionId, Name, Op, Parameter, Place, Receiver, Stmt, Unit,
 };
 
 /// Lowers a Python module.
 pub(super) fn lower(text: &str, root: Node<'_>) -> Unit {
-    let mut python = Python { tree: Lowering::new(text), scopes: vec![Scope::default()] };
+    let mut python = Python {
+        tree: Lowering::new(text),
+        scopes: vec![Scope::default()],
+    };
+    python.tree.unit.maps_yield_keys = true;
     python.imports(root);
     let body = python.statements(root);
     python.tree.unit.functions[0].body = body;
@@ -66,10 +73,14 @@ impl Python<'_> {
     }
 
     fn import_from(&mut self, node: Node<'_>) {
-        let module = field(node, "module_name").map_or("", |module| self.tree.text(module)).to_owned();
+        let module = field(node, "module_name")
+            .map_or("", |module| self.tree.text(module))
+            .to_owned();
         for name in fields(node, "name") {
             let (imported, local) = match (field(name, "name"), field(name, "alias")) {
-                (Some(imported), Some(alias)) if name.kind() == "aliased_import" => (imported, alias),
+                (Some(imported), Some(alias)) if name.kind() == "aliased_import" => {
+                    (imported, alias)
+                }
                 _ => (name, name),
             };
             let full = format!("{module}.{}", self.tree.text(imported));
@@ -100,17 +111,27 @@ impl Python<'_> {
     }
 
     fn body(&mut self, node: Node<'_>, name: &str) -> Block {
-        field(node, name).map(|body| self.statements(body)).unwrap_or_default()
+        field(node, name)
+            .map(|body| self.statements(body))
+            .unwrap_or_default()
     }
 
     fn statement(&mut self, node: Node<'_>) -> Block {
         match node.kind() {
-            "expression_statement" => children(node).into_iter().map(|child| self.expression_statement(child)).collect(),
+            "expression_statement" => children(node)
+                .into_iter()
+                .map(|child| self.expression_statement(child))
+                .collect(),
             "return_statement" => vec![Stmt::Return(self.first(node), span(node))],
             "if_statement" => vec![self.if_statement(node)],
             "while_statement" => {
                 let condition = field(node, "condition").map(|condition| self.expr(condition));
-                vec![Stmt::While { condition, body: self.body(node, "body"), otherwise: self.else_of(node), is_do: false }]
+                vec![Stmt::While {
+                    condition,
+                    body: self.body(node, "body"),
+                    otherwise: self.else_of(node),
+                    is_do: false,
+                }]
             }
             "for_statement" => self.for_statement(node),
             "try_statement" => vec![self.try_statement(node)],
@@ -123,23 +144,31 @@ impl Python<'_> {
             "decorated_definition" => self.decorated(node),
             "match_statement" => vec![self.match_statement(node)],
             "global_statement" | "nonlocal_statement" => {
-                let names: Vec<Name> = children(node).into_iter().map(|name| self.tree.name(name)).collect();
+                let names: Vec<Name> = children(node)
+                    .into_iter()
+                    .map(|name| self.tree.name(name))
+                    .collect();
                 if let Some(scope) = self.scopes.last_mut() {
                     scope.outer.extend(names);
                 }
                 Vec::new()
             }
             "assert_statement" => self.assert_statement(node),
-            "delete_statement" | "print_statement" | "exec_statement" => {
-                children(node).into_iter().map(|child| Stmt::Expr(self.expr(child))).collect()
-            }
+            "delete_statement" | "print_statement" | "exec_statement" => children(node)
+                .into_iter()
+                .map(|child| Stmt::Expr(self.expr(child)))
+                .collect(),
             "block" | "ERROR" => self.statements(node),
             _ => Vec::new(),
         }
     }
 
     fn assert_statement(&mut self, node: Node<'_>) -> Block {
-        children(node).into_iter().take(1).map(|condition| Stmt::Expr(self.expr(condition))).collect()
+        children(node)
+            .into_iter()
+            .take(1)
+            .map(|condition| Stmt::Expr(self.expr(condition)))
+            .collect()
     }
 
     fn expression_statement(&mut self, node: Node<'_>) -> Stmt {
@@ -147,7 +176,10 @@ impl Python<'_> {
     }
 
     fn first(&mut self, node: Node<'_>) -> Option<Expr> {
-        children(node).into_iter().next().map(|child| self.expr(child))
+        children(node)
+            .into_iter()
+            .next()
+            .map(|child| self.expr(child))
     }
 
     fn if_statement(&mut self, node: Node<'_>) -> Stmt {
@@ -159,12 +191,20 @@ impl Python<'_> {
             if alternative.kind() == "elif_clause" {
                 let condition = self.condition(alternative);
                 let then = self.body(alternative, "consequence");
-                otherwise = vec![Stmt::If { condition, then, otherwise }];
+                otherwise = vec![Stmt::If {
+                    condition,
+                    then,
+                    otherwise,
+                }];
             } else {
                 otherwise = self.body(alternative, "body");
             }
         }
-        Stmt::If { condition, then, otherwise }
+        Stmt::If {
+            condition,
+            then,
+            otherwise,
+        }
     }
 
     fn condition(&mut self, node: Node<'_>) -> Expr {
@@ -175,15 +215,25 @@ impl Python<'_> {
     }
 
     fn else_of(&mut self, node: Node<'_>) -> Block {
-        field(node, "alternative").map(|alternative| self.body(alternative, "body")).unwrap_or_default()
+        field(node, "alternative")
+            .map(|alternative| self.body(alternative, "body"))
+            .unwrap_or_default()
     }
 
     fn for_statement(&mut self, node: Node<'_>) -> Block {
-        let (Some(target), Some(iterable)) = (field(node, "left"), field(node, "right")) else { return Vec::new() };
+        let (Some(target), Some(iterable)) = (field(node, "left"), field(node, "right")) else {
+            return Vec::new();
+        };
         let iterable = self.expr(iterable);
         let target = self.place(target);
         let body = self.body(node, "body");
-        vec![Stmt::ForEach { target, iterable, body, otherwise: self.else_of(node), keys: false }]
+        vec![Stmt::ForEach {
+            target,
+            iterable,
+            body,
+            otherwise: self.else_of(node),
+            keys: false,
+        }]
     }
 
     fn try_statement(&mut self, node: Node<'_>) -> Stmt {
@@ -193,23 +243,36 @@ impl Python<'_> {
             match child.kind() {
                 "except_clause" | "except_group_clause" => {
                     let block = child_of_kind(child, "block");
-                    handlers.push(block.map(|block| self.statements(block)).unwrap_or_default());
+                    handlers.push(
+                        block
+                            .map(|block| self.statements(block))
+                            .unwrap_or_default(),
+                    );
                 }
                 "else_clause" => otherwise = self.body(child, "body"),
                 "finally_clause" => {
-                    finally = child_of_kind(child, "block").map(|block| self.statements(block)).unwrap_or_default();
+                    finally = child_of_kind(child, "block")
+                        .map(|block| self.statements(block))
+                        .unwrap_or_default();
                 }
                 _ => {}
             }
         }
-        Stmt::Try { body, handlers, otherwise, finally }
+        Stmt::Try {
+            body,
+            handlers,
+            otherwise,
+            finally,
+        }
     }
 
     fn with_statement(&mut self, node: Node<'_>) -> Block {
         let mut block = Block::new();
         if let Some(clause) = child_of_kind(node, "with_clause") {
             for item in children(clause) {
-                let Some(value) = field(item, "value") else { continue };
+                let Some(value) = field(item, "value") else {
+                    continue;
+                };
                 block.push(self.with_item(value));
             }
         }
@@ -222,8 +285,13 @@ impl Python<'_> {
             let parts = children(value);
             if let [source, target] = parts.as_slice() {
                 let source = self.expr(*source);
-                let target = children(*target).first().map_or(Place::Ignore, |target| self.place(*target));
-                return Stmt::Expr(expr(value, ExprKind::Assign(Box::new(target), Box::new(source))));
+                let target = children(*target)
+                    .first()
+                    .map_or(Place::Ignore, |target| self.place(*target));
+                return Stmt::Expr(expr(
+                    value,
+                    ExprKind::Assign(Box::new(target), Box::new(source)),
+                ));
             }
         }
         Stmt::Expr(self.expr(value))
@@ -237,12 +305,26 @@ impl Python<'_> {
         let mut cases = Vec::new();
         for clause in field(node, "body").map(children).unwrap_or_default() {
             let guard = field(clause, "guard").and_then(|guard| self.first(guard));
-            let patterns: Vec<Node<'_>> = children(clause).into_iter().filter(|child| child.kind() == "case_pattern").collect();
-            let values = patterns.iter().flat_map(|pattern| self.pattern_values(*pattern)).collect();
+            let patterns: Vec<Node<'_>> = children(clause)
+                .into_iter()
+                .filter(|child| child.kind() == "case_pattern")
+                .collect();
+            let values = patterns
+                .iter()
+                .flat_map(|pattern| self.pattern_values(*pattern))
+                .collect();
             let body = self.body(clause, "consequence");
-            cases.push(Case { values, guard, body });
+            cases.push(Case {
+                values,
+                guard,
+                body,
+            });
         }
-        Stmt::Switch { subject, cases, falls_through: false }
+        Stmt::Switch {
+            subject,
+            cases,
+            falls_through: false,
+        }
     }
 
     /// The literals a pattern stands for; a wildcard or a capture stands for anything.
@@ -251,7 +333,9 @@ impl Python<'_> {
         for part in children(pattern) {
             match part.kind() {
                 "union_pattern" => values.extend(self.pattern_values(part)),
-                "string" | "integer" | "true" | "false" | "none" | "concatenated_string" => values.push(self.expr(part)),
+                "string" | "integer" | "true" | "false" | "none" | "concatenated_string" => {
+                    values.push(self.expr(part))
+                }
                 "dotted_name" | "_" if !self.tree.text(part).contains('.') => {}
                 _ => values.push(constant(part, Const::Other)),
             }
@@ -260,9 +344,14 @@ impl Python<'_> {
     }
 
     fn decorated(&mut self, node: Node<'_>) -> Block {
-        let decorators: Vec<Node<'_>> = children(node).into_iter().filter(|child| child.kind() == "decorator").collect();
+        let decorators: Vec<Node<'_>> = children(node)
+            .into_iter()
+            .filter(|child| child.kind() == "decorator")
+            .collect();
         match field(node, "definition") {
-            Some(definition) if definition.kind() == "class_definition" => self.class_statement(definition, &decorators),
+            Some(definition) if definition.kind() == "class_definition" => {
+                self.class_statement(definition, &decorators)
+            }
             Some(definition) => self.function_statement(definition, &decorators),
             None => Vec::new(),
         }
@@ -271,8 +360,15 @@ impl Python<'_> {
     fn annotations(&self, decorators: &[Node<'_>]) -> Vec<Annotation> {
         let annotate = |decorator: &Node<'_>| {
             let inner = children(*decorator).into_iter().next()?;
-            let named = if inner.kind() == "call" { field(inner, "function")? } else { inner };
-            Some(Annotation { name: self.full_name(self.tree.text(named)), text: self.tree.name(inner) })
+            let named = if inner.kind() == "call" {
+                field(inner, "function")?
+            } else {
+                inner
+            };
+            Some(Annotation {
+                name: self.full_name(self.tree.text(named)),
+                text: self.tree.name(inner),
+            })
         };
         decorators.iter().filter_map(annotate).collect()
     }
@@ -287,7 +383,9 @@ impl Python<'_> {
     }
 
     fn function_statement(&mut self, node: Node<'_>, decorators: &[Node<'_>]) -> Block {
-        let Some(name) = field(node, "name") else { return Vec::new() };
+        let Some(name) = field(node, "name") else {
+            return Vec::new();
+        };
         let name_text = self.tree.name(name);
         let class = self.scopes.last().and_then(|scope| scope.class);
         let is_closure = self.scopes.iter().any(|scope| scope.is_function);
@@ -295,14 +393,25 @@ impl Python<'_> {
         let id = self.function(node, Rc::clone(&name_text), class, is_closure, annotations);
         match class {
             Some(class) if !is_closure || self.tree.unit.functions[id].class.is_some() => {
-                let key = if name_text.as_ref() == "__init__" { Rc::from("<new>") } else { name_text };
+                let key = if name_text.as_ref() == "__init__" {
+                    Rc::from("<new>")
+                } else {
+                    name_text
+                };
                 self.tree.unit.classes[class].methods.insert(key, id);
                 Vec::new()
             }
             _ if is_closure => {
-                let place = Place::Name { name: name_text, declare: true, span: span(name) };
+                let place = Place::Name {
+                    name: name_text,
+                    declare: true,
+                    span: span(name),
+                };
                 let closure = expr(name, ExprKind::Closure(id));
-                vec![Stmt::Expr(expr(name, ExprKind::Assign(Box::new(place), Box::new(closure))))]
+                vec![Stmt::Expr(expr(
+                    name,
+                    ExprKind::Assign(Box::new(place), Box::new(closure)),
+                ))]
             }
             _ => {
                 self.tree.unit.named.insert(name_text, id);
@@ -311,18 +420,42 @@ impl Python<'_> {
         }
     }
 
-    fn function(&mut self, node: Node<'_>, name: Name, class: Option<ClassId>, is_closure: bool, annotations: Vec<Annotation>) -> FunctionId {
-        let is_static = annotations.iter().any(|annotation| annotation.name.as_ref() == "staticmethod");
-        let mut parameters = field(node, "parameters").map(|list| self.parameters(list)).unwrap_or_default();
+    fn function(
+        &mut self,
+        node: Node<'_>,
+        name: Name,
+        class: Option<ClassId>,
+        is_closure: bool,
+        annotations: Vec<Annotation>,
+    ) -> FunctionId {
+        let is_static = annotations
+            .iter()
+            .any(|annotation| annotation.name.as_ref() == "staticmethod");
+        let mut parameters = field(node, "parameters")
+            .map(|list| self.parameters(list))
+            .unwrap_or_default();
         let receiver = if class.is_some() && !is_static && !parameters.is_empty() {
             Receiver::Named(parameters.remove(0).name)
         } else {
             Receiver::None
         };
         let returns = field(node, "return_type").map(|name| self.type_name(name));
-        let function = Function { name, class, receiver, parameters, annotations, is_closure, returns, span: span(node), body: Block::new() };
+        let function = Function {
+            name,
+            class,
+            receiver,
+            parameters,
+            annotations,
+            is_closure,
+            returns,
+            span: span(node),
+            body: Block::new(),
+        };
         let id = self.tree.add_function(function);
-        self.scopes.push(Scope { is_function: true, ..Scope::default() });
+        self.scopes.push(Scope {
+            is_function: true,
+            ..Scope::default()
+        });
         let body = match field(node, "body") {
             Some(body) if body.kind() == "block" => self.statements(body),
             Some(body) => {
@@ -337,20 +470,37 @@ impl Python<'_> {
     }
 
     fn parameters(&mut self, list: Node<'_>) -> Vec<Parameter> {
-        children(list).into_iter().filter_map(|node| self.parameter(node)).collect()
+        children(list)
+            .into_iter()
+            .filter_map(|node| self.parameter(node))
+            .collect()
     }
 
     fn parameter(&mut self, node: Node<'_>) -> Option<Parameter> {
-        let named = |name: Node<'_>, is_rest: bool| Parameter { name: self.tree.name(name), is_rest, span: span(node), ..Parameter::default() };
+        let named = |name: Node<'_>, is_rest: bool| Parameter {
+            name: self.tree.name(name),
+            is_rest,
+            span: span(node),
+            ..Parameter::default()
+        };
         let mut parameter = match node.kind() {
             "identifier" => named(node, false),
             "default_parameter" | "typed_default_parameter" => named(field(node, "name")?, false),
             "typed_parameter" => {
                 let inner = children(node).into_iter().next()?;
                 let is_rest = inner.kind() != "identifier";
-                named(if is_rest { children(inner).into_iter().next()? } else { inner }, is_rest)
+                named(
+                    if is_rest {
+                        children(inner).into_iter().next()?
+                    } else {
+                        inner
+                    },
+                    is_rest,
+                )
             }
-            "list_splat_pattern" | "dictionary_splat_pattern" => named(children(node).into_iter().next()?, true),
+            "list_splat_pattern" | "dictionary_splat_pattern" => {
+                named(children(node).into_iter().next()?, true)
+            }
             _ => return None,
         };
         parameter.type_name = field(node, "type").map(|name| self.type_name(name));
@@ -361,7 +511,10 @@ impl Python<'_> {
         {
             // FastAPI writes annotations as defaults: `q: str = Query(...)`.
             let full = self.full_name(name);
-            parameter.annotations.push(Annotation { name: full, text: Rc::clone(name) });
+            parameter.annotations.push(Annotation {
+                name: full,
+                text: Rc::clone(name),
+            });
             parameter.default = None;
         }
         Some(parameter)
@@ -369,20 +522,38 @@ impl Python<'_> {
 
     fn type_name(&self, node: Node<'_>) -> Name {
         let text = self.tree.text(node).trim_matches(['"', '\'']);
-        let inner = text.strip_prefix("Optional[").or_else(|| text.strip_prefix("typing.Optional[")).map_or(text, |rest| rest.trim_end_matches(']'));
+        let inner = text
+            .strip_prefix("Optional[")
+            .or_else(|| text.strip_prefix("typing.Optional["))
+            .map_or(text, |rest| rest.trim_end_matches(']'));
         let inner = inner.split(['[', '|']).next().unwrap_or(inner).trim();
         self.full_name(inner)
     }
 
     fn class_statement(&mut self, node: Node<'_>, decorators: &[Node<'_>]) -> Block {
-        let Some(name) = field(node, "name").map(|name| self.tree.name(name)) else { return Vec::new() };
-        let bases = field(node, "superclasses").map(children).unwrap_or_default();
-        let bases = bases.into_iter().map(|base| self.full_name(self.tree.text(base))).collect();
+        let Some(name) = field(node, "name").map(|name| self.tree.name(name)) else {
+            return Vec::new();
+        };
+        let bases = field(node, "superclasses")
+            .map(children)
+            .unwrap_or_default();
+        let bases = bases
+            .into_iter()
+            .map(|base| self.full_name(self.tree.text(base)))
+            .collect();
         let annotations = self.annotations(decorators);
         let id = self.tree.unit.classes.len();
-        self.tree.unit.classes.push(Class { name: Rc::clone(&name), bases, annotations, ..Class::default() });
+        self.tree.unit.classes.push(Class {
+            name: Rc::clone(&name),
+            bases,
+            annotations,
+            ..Class::default()
+        });
         self.tree.unit.class_names.insert(name, id);
-        self.scopes.push(Scope { class: Some(id), ..Scope::default() });
+        self.scopes.push(Scope {
+            class: Some(id),
+            ..Scope::default()
+        });
         let body = self.body(node, "body");
         self.scopes.pop();
         for statement in body {
@@ -392,7 +563,10 @@ impl Python<'_> {
     }
 
     fn class_field(&mut self, class: ClassId, statement: Stmt) {
-        if let Stmt::Expr(Expr { kind: ExprKind::Assign(place, value), .. }) = statement
+        if let Stmt::Expr(Expr {
+            kind: ExprKind::Assign(place, value),
+            ..
+        }) = statement
             && let Place::Name { name, .. } = *place
         {
             self.tree.unit.classes[class].fields.push((name, *value));
@@ -403,22 +577,44 @@ impl Python<'_> {
         match node.kind() {
             "identifier" => {
                 let name = self.tree.name(node);
-                let declare = self.scopes.last().is_none_or(|scope| !scope.outer.contains(&name));
-                Place::Name { name, declare, span: span(node) }
+                let declare = self
+                    .scopes
+                    .last()
+                    .is_none_or(|scope| !scope.outer.contains(&name));
+                Place::Name {
+                    name,
+                    declare,
+                    span: span(node),
+                }
             }
             "attribute" => match (field(node, "object"), field(node, "attribute")) {
-                (Some(object), Some(name)) => Place::Field(Box::new(self.expr(object)), self.tree.name(name), span(node)),
+                (Some(object), Some(name)) => Place::Field(
+                    Box::new(self.expr(object)),
+                    self.tree.name(name),
+                    span(node),
+                ),
                 _ => Place::Ignore,
             },
             "subscript" => match (field(node, "value"), field(node, "subscript")) {
-                (Some(value), Some(key)) => Place::Index(Box::new(self.expr(value)), Box::new(self.expr(key)), span(node)),
+                (Some(value), Some(key)) => Place::Index(
+                    Box::new(self.expr(value)),
+                    Box::new(self.expr(key)),
+                    span(node),
+                ),
                 _ => Place::Ignore,
             },
-            "pattern_list" | "tuple_pattern" | "list_pattern" | "tuple" | "list" | "expression_list" => {
-                Place::Sequence(children(node).into_iter().map(|child| self.place(child)).collect())
-            }
+            "pattern_list" | "tuple_pattern" | "list_pattern" | "tuple" | "list"
+            | "expression_list" => Place::Sequence(
+                children(node)
+                    .into_iter()
+                    .map(|child| self.place(child))
+                    .collect(),
+            ),
             "parenthesized_expression" | "list_splat_pattern" | "as_pattern_target" => {
-                children(node).into_iter().next().map_or(Place::Ignore, |inner| self.place(inner))
+                children(node)
+                    .into_iter()
+                    .next()
+                    .map_or(Place::Ignore, |inner| self.place(inner))
             }
             _ => Place::Ignore,
         }
@@ -433,13 +629,26 @@ impl Python<'_> {
         match node.kind() {
             "identifier" => ExprKind::Name(self.tree.name(node)),
             "attribute" => match (field(node, "object"), field(node, "attribute")) {
-                (Some(object), Some(name)) => ExprKind::Field(Box::new(self.expr(object)), self.tree.name(name)),
+                (Some(object), Some(name)) => {
+                    ExprKind::Field(Box::new(self.expr(object)), self.tree.name(name))
+                }
                 _ => ExprKind::Const(Const::Other),
             },
             "call" => self.call(node),
             "string" => self.string(node),
-            "concatenated_string" => ExprKind::Concat(children(node).into_iter().map(|part| self.expr(part)).collect()),
-            "integer" => ExprKind::Const(self.tree.text(node).replace('_', "").parse().map_or(Const::Other, Const::Int)),
+            "concatenated_string" => ExprKind::Concat(
+                children(node)
+                    .into_iter()
+                    .map(|part| self.expr(part))
+                    .collect(),
+            ),
+            "integer" => ExprKind::Const(
+                self.tree
+                    .text(node)
+                    .replace('_', "")
+                    .parse()
+                    .map_or(Const::Other, Const::Int),
+            ),
             "true" => ExprKind::Const(Const::Bool(true)),
             "false" => ExprKind::Const(Const::Bool(false)),
             "none" => ExprKind::Const(Const::Null),
@@ -450,15 +659,33 @@ impl Python<'_> {
             "not_operator" => ExprKind::Not(Box::new(self.argument_of(node))),
             "unary_operator" => ExprKind::Negate(Box::new(self.argument_of(node))),
             "conditional_expression" => self.conditional(node),
-            "parenthesized_expression" | "await" | "expression_list" if children(node).len() == 1 => {
-                children(node).first().map_or(ExprKind::Const(Const::Other), |inner| self.expr_kind(*inner))
+            "parenthesized_expression" | "await" | "expression_list"
+                if children(node).len() == 1 =>
+            {
+                children(node)
+                    .first()
+                    .map_or(ExprKind::Const(Const::Other), |inner| {
+                        self.expr_kind(*inner)
+                    })
             }
-            "tuple" | "list" | "set" | "expression_list" => ExprKind::List(children(node).into_iter().map(|item| self.expr(item)).collect()),
+            "tuple" | "list" | "set" | "expression_list" => ExprKind::List(
+                children(node)
+                    .into_iter()
+                    .map(|item| self.expr(item))
+                    .collect(),
+            ),
             "dictionary" => self.dictionary(node),
-            "list_comprehension" | "set_comprehension" | "generator_expression" | "dictionary_comprehension" => self.comprehension(node),
+            "list_comprehension"
+            | "set_comprehension"
+            | "generator_expression"
+            | "dictionary_comprehension" => self.comprehension(node),
             "subscript" => match (field(node, "value"), field(node, "subscript")) {
-                (Some(value), Some(key)) if key.kind() == "slice" => ExprKind::Parts(vec![self.expr(value)]),
-                (Some(value), Some(key)) => ExprKind::Index(Box::new(self.expr(value)), Box::new(self.expr(key))),
+                (Some(value), Some(key)) if key.kind() == "slice" => {
+                    ExprKind::Parts(vec![self.expr(value)])
+                }
+                (Some(value), Some(key)) => {
+                    ExprKind::Index(Box::new(self.expr(value)), Box::new(self.expr(key)))
+                }
                 _ => ExprKind::Const(Const::Other),
             },
             "lambda" => {
@@ -474,7 +701,12 @@ impl Python<'_> {
                 }
                 _ => ExprKind::Const(Const::Other),
             },
-            _ => ExprKind::Parts(children(node).into_iter().map(|child| self.expr(child)).collect()),
+            _ => ExprKind::Parts(
+                children(node)
+                    .into_iter()
+                    .map(|child| self.expr(child))
+                    .collect(),
+            ),
         }
     }
 
@@ -486,12 +718,19 @@ impl Python<'_> {
     }
 
     fn assignment(&mut self, node: Node<'_>) -> ExprKind {
-        let Some(left) = field(node, "left") else { return ExprKind::Const(Const::Other) };
-        let Some(right) = field(node, "right") else { return ExprKind::Const(Const::Other) };
+        let Some(left) = field(node, "left") else {
+            return ExprKind::Const(Const::Other);
+        };
+        let Some(right) = field(node, "right") else {
+            return ExprKind::Const(Const::Other);
+        };
         let mut value = self.expr(right);
         if let Some(type_node) = field(node, "type") {
             let type_name = self.type_name(type_node);
-            if !matches!(type_name.as_ref(), "str" | "int" | "bool" | "list" | "dict" | "Any") {
+            if !matches!(
+                type_name.as_ref(),
+                "str" | "int" | "bool" | "list" | "dict" | "Any"
+            ) {
                 value = expr(right, ExprKind::Cast(type_name, Box::new(value)));
             }
         }
@@ -499,8 +738,12 @@ impl Python<'_> {
     }
 
     fn augmented(&mut self, node: Node<'_>) -> ExprKind {
-        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else { return ExprKind::Const(Const::Other) };
-        let op = field(node, "operator").map_or(Op::Other, |op| operator(self.tree.text(op).trim_end_matches('=')));
+        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+            return ExprKind::Const(Const::Other);
+        };
+        let op = field(node, "operator").map_or(Op::Other, |op| {
+            operator(self.tree.text(op).trim_end_matches('='))
+        });
         let operands = [self.expr(left), self.expr(right)];
         let mut place = self.place(left);
         if let Place::Name { declare, .. } = &mut place {
@@ -510,14 +753,22 @@ impl Python<'_> {
     }
 
     fn binary(&mut self, node: Node<'_>) -> ExprKind {
-        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else { return ExprKind::Const(Const::Other) };
+        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+            return ExprKind::Const(Const::Other);
+        };
         let op = field(node, "operator").map_or(Op::Other, |op| operator(self.tree.text(op)));
         ExprKind::Binary(op, Box::new(self.expr(left)), Box::new(self.expr(right)))
     }
 
     fn boolean(&mut self, node: Node<'_>) -> ExprKind {
-        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else { return ExprKind::Const(Const::Other) };
-        let op = if field(node, "operator").is_some_and(|op| op.kind() == "and") { Op::And } else { Op::Or };
+        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+            return ExprKind::Const(Const::Other);
+        };
+        let op = if field(node, "operator").is_some_and(|op| op.kind() == "and") {
+            Op::And
+        } else {
+            Op::Or
+        };
         ExprKind::Binary(op, Box::new(self.expr(left)), Box::new(self.expr(right)))
     }
 
@@ -526,7 +777,10 @@ impl Python<'_> {
         let operators = fields_of_any(node, "operators");
         let [left, right] = operands.as_slice() else {
             // A chained comparison answers yes or no; what it compares is evaluated and forgotten.
-            let parts = operands.into_iter().map(|operand| self.expr(operand)).collect();
+            let parts = operands
+                .into_iter()
+                .map(|operand| self.expr(operand))
+                .collect();
             return ExprKind::Not(Box::new(expr(node, ExprKind::Parts(parts))));
         };
         let op = match operators.first().map(|op| self.tree.text(*op)) {
@@ -547,7 +801,11 @@ impl Python<'_> {
         match children(node).as_slice() {
             [then, condition, otherwise] => {
                 let condition = self.expr(*condition);
-                ExprKind::Conditional(Box::new([condition, self.expr(*then), self.expr(*otherwise)]))
+                ExprKind::Conditional(Box::new([
+                    condition,
+                    self.expr(*then),
+                    self.expr(*otherwise),
+                ]))
             }
             _ => ExprKind::Const(Const::Other),
         }
@@ -557,7 +815,9 @@ impl Python<'_> {
         let mut entries = Vec::new();
         for child in children(node) {
             match (child.kind(), field(child, "key"), field(child, "value")) {
-                ("pair", Some(key), Some(value)) => entries.push((Some(self.expr(key)), self.expr(value))),
+                ("pair", Some(key), Some(value)) => {
+                    entries.push((Some(self.expr(key)), self.expr(value)))
+                }
                 _ => entries.extend(self.first(child).map(|value| (None, value))),
             }
         }
@@ -565,9 +825,19 @@ impl Python<'_> {
     }
 
     fn comprehension(&mut self, node: Node<'_>) -> ExprKind {
-        let Some(body) = field(node, "body") else { return ExprKind::Const(Const::Other) };
+        let Some(body) = field(node, "body") else {
+            return ExprKind::Const(Const::Other);
+        };
         let mut element = if body.kind() == "pair" {
-            expr(body, ExprKind::Parts(children(body).into_iter().map(|part| self.expr(part)).collect()))
+            expr(
+                body,
+                ExprKind::Parts(
+                    children(body)
+                        .into_iter()
+                        .map(|part| self.expr(part))
+                        .collect(),
+                ),
+            )
         } else {
             self.expr(body)
         };
@@ -577,7 +847,10 @@ impl Python<'_> {
             match clause.kind() {
                 "if_clause" => conditions.extend(self.first(clause)),
                 "for_in_clause" => {
-                    let (Some(left), Some(right)) = (field(clause, "left"), field(clause, "right")) else { continue };
+                    let (Some(left), Some(right)) = (field(clause, "left"), field(clause, "right"))
+                    else {
+                        continue;
+                    };
                     let comprehension = Comprehension {
                         target: self.place(left),
                         iterable: self.expr(right),
@@ -593,14 +866,28 @@ impl Python<'_> {
     }
 
     fn call(&mut self, node: Node<'_>) -> ExprKind {
-        let (Some(function), Some(list)) = (field(node, "function"), field(node, "arguments")) else { return ExprKind::Const(Const::Other) };
+        let (Some(function), Some(list)) = (field(node, "function"), field(node, "arguments"))
+        else {
+            return ExprKind::Const(Const::Other);
+        };
         let callee = self.expr(function);
         let arguments = if list.kind() == "generator_expression" {
-            vec![Argument { name: None, value: self.expr(list), is_spread: false }]
+            vec![Argument {
+                name: None,
+                value: self.expr(list),
+                is_spread: false,
+            }]
         } else {
-            children(list).into_iter().map(|argument| self.argument(argument)).collect()
+            children(list)
+                .into_iter()
+                .map(|argument| self.argument(argument))
+                .collect()
         };
-        ExprKind::Call(Box::new(Call { callee, arguments, is_new: false }))
+        ExprKind::Call(Box::new(Call {
+            callee,
+            arguments,
+            is_new: false,
+        }))
     }
 
     fn argument(&mut self, node: Node<'_>) -> Argument {
@@ -611,20 +898,40 @@ impl Python<'_> {
                     Some(value) => self.expr(value),
                     None => constant(node, Const::Other),
                 };
-                Argument { name, value, is_spread: false }
+                Argument {
+                    name,
+                    value,
+                    is_spread: false,
+                }
             }
             "list_splat" | "dictionary_splat" => {
-                let value = self.first(node).unwrap_or_else(|| constant(node, Const::Other));
-                Argument { name: None, value, is_spread: true }
+                let value = self
+                    .first(node)
+                    .unwrap_or_else(|| constant(node, Const::Other));
+                Argument {
+                    name: None,
+                    value,
+                    is_spread: true,
+                }
             }
-            _ => Argument { name: None, value: self.expr(node), is_spread: false },
+            _ => Argument {
+                name: None,
+                value: self.expr(node),
+                is_spread: false,
+            },
         }
     }
 
     fn string(&mut self, node: Node<'_>) -> ExprKind {
-        let start = child_of_kind(node, "string_start").map_or("", |start| self.tree.text(start)).to_ascii_lowercase();
+        let start = child_of_kind(node, "string_start")
+            .map_or("", |start| self.tree.text(start))
+            .to_ascii_lowercase();
         if start.starts_with('b') || start.starts_with("rb") {
-            let content: String = children(node).into_iter().filter(|part| part.kind() == "string_content").map(|part| self.tree.text(part)).collect();
+            let content: String = children(node)
+                .into_iter()
+                .filter(|part| part.kind() == "string_content")
+                .map(|part| self.tree.text(part))
+                .collect();
             return ExprKind::Const(Const::Text(Rc::from(content)));
         }
         let is_raw = start.contains('r');
@@ -633,7 +940,11 @@ impl Python<'_> {
             match part.kind() {
                 "string_content" => {
                     let text = self.tree.text(part);
-                    let text = if is_raw { text.to_owned() } else { unescape(text) };
+                    let text = if is_raw {
+                        text.to_owned()
+                    } else {
+                        unescape(text)
+                    };
                     parts.push(text_constant(part, &text));
                 }
                 "interpolation" => {
@@ -655,8 +966,16 @@ impl Python<'_> {
 
     /// A formatted value; a numeric format such as `{n:d}` admits nothing but a number.
     fn interpolated(&mut self, part: Node<'_>, value: Expr) -> Expr {
-        let numeric = field(part, "format_specifier").is_some_and(|format| self.tree.text(format).ends_with(['d', 'f', 'x', 'X', 'e', 'o', 'b']));
-        if numeric { call(part, name_expr(part, "int"), vec![value]) } else { value }
+        let numeric = field(part, "format_specifier").is_some_and(|format| {
+            self.tree
+                .text(format)
+                .ends_with(['d', 'f', 'x', 'X', 'e', 'o', 'b'])
+        });
+        if numeric {
+            call(part, name_expr(part, "int"), vec![value])
+        } else {
+            value
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use crate::flow::ir::{Argument, Call, Const, Expr, ExprKind, Function, FunctionId, Name, Span, Unit};
+use crate::flow::ir::{
+    Argument, Call, Const, Expr, ExprKind, Function, FunctionId, Name, Span, Unit,
+};
 
 /// How deep expressions and statements may be nested before the rest is left out.
 const MAX_NESTING: u32 = 400;
@@ -21,7 +23,11 @@ impl<'t> Lowering<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let mut unit = Unit::default();
         unit.functions.push(Function::default());
-        Self { text, unit, nesting: 0 }
+        Self {
+            text,
+            unit,
+            nesting: 0,
+        }
     }
 
     /// The node's text.
@@ -57,19 +63,26 @@ impl<'t> Lowering<'t> {
 
 /// The node's bytes.
 pub(super) fn span(node: Node<'_>) -> Span {
-    Span { start: u32::try_from(node.start_byte()).unwrap_or(u32::MAX), end: u32::try_from(node.end_byte()).unwrap_or(u32::MAX) }
+    Span {
+        start: u32::try_from(node.start_byte()).unwrap_or(u32::MAX),
+        end: u32::try_from(node.end_byte()).unwrap_or(u32::MAX),
+    }
 }
 
 /// The named children, comments left out.
 pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();
-    node.named_children(&mut cursor).filter(|child| !child.is_extra()).collect()
+    node.named_children(&mut cursor)
+        .filter(|child| !child.is_extra())
+        .collect()
 }
 
 /// The children under a field name.
 pub(super) fn fields<'n>(node: Node<'n>, name: &str) -> Vec<Node<'n>> {
     let mut cursor = node.walk();
-    node.children_by_field_name(name, &mut cursor).filter(|child| child.is_named() && !child.is_extra()).collect()
+    node.children_by_field_name(name, &mut cursor)
+        .filter(|child| child.is_named() && !child.is_extra())
+        .collect()
 }
 
 /// The child under a field name.
@@ -80,12 +93,16 @@ pub(super) fn field<'n>(node: Node<'n>, name: &str) -> Option<Node<'n>> {
 /// The first child of a kind.
 pub(super) fn child_of_kind<'n>(node: Node<'n>, kind: &str) -> Option<Node<'n>> {
     let mut cursor = node.walk();
-    node.children(&mut cursor).find(|child| child.kind() == kind)
+    node.children(&mut cursor)
+        .find(|child| child.kind() == kind)
 }
 
 /// An expression at a node.
 pub(super) fn expr(node: Node<'_>, kind: ExprKind) -> Expr {
-    Expr { kind, span: span(node) }
+    Expr {
+        kind,
+        span: span(node),
+    }
 }
 
 /// A constant at a node.
@@ -105,8 +122,22 @@ pub(super) fn name_expr(node: Node<'_>, name: &str) -> Expr {
 
 /// A call at a node, with positional arguments.
 pub(super) fn call(node: Node<'_>, callee: Expr, arguments: Vec<Expr>) -> Expr {
-    let arguments = arguments.into_iter().map(|value| Argument { name: None, value, is_spread: false }).collect();
-    expr(node, ExprKind::Call(Box::new(Call { callee, arguments, is_new: false })))
+    let arguments = arguments
+        .into_iter()
+        .map(|value| Argument {
+            name: None,
+            value,
+            is_spread: false,
+        })
+        .collect();
+    expr(
+        node,
+        ExprKind::Call(Box::new(Call {
+            callee,
+            arguments,
+            is_new: false,
+        })),
+    )
 }
 
 /// What a quoted literal stands for, with the escapes that all languages share undone.
