@@ -201,6 +201,23 @@ impl Pack {
     }
 }
 
+/// What every built-in rule says of itself, by id.
+///
+/// # Errors
+/// None that the tests of this crate would let through.
+pub fn catalogue() -> Result<BTreeMap<String, RuleMeta>, Vec<String>> {
+    let mut packs: Vec<&[u8]> = Language::ALL.into_iter().map(built_in).collect();
+    packs.push(built_in!("document"));
+    let mut rules = BTreeMap::new();
+    for pack in packs {
+        let written = read_built_in(pack)?.rules.into_iter();
+        rules.extend(written.map(|rule| (rule.meta.id.clone(), rule.meta)));
+    }
+    let secrets = Scanner::new().rules().into_iter();
+    rules.extend(secrets.map(|meta| (meta.id.clone(), RuleMeta::clone(&meta))));
+    Ok(rules)
+}
+
 /// Reads one rule file; documents without `id` and `message` are flow models and left out.
 ///
 /// # Errors
