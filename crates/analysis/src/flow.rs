@@ -34,6 +34,6 @@ pub fn analyse(
     let Some(unit) = lower::unit(language, text, root) else {
         return (Vec::new(), false);
     };
-    let worth = relevance::of_functions(&unit, text, &places);
-    run::Run::new(&unit, rules, text).whole(&worth)
+    let reach = relevance::of_functions(&unit, text, &places);
+    run::Run::new(&unit, rules, text, reach).whole()
 }

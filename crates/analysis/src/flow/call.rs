@@ -259,11 +259,14 @@ impl<'a> Run<'a> {
     }
 
     fn may_follow(&self, id: FunctionId) -> bool {
-        self.activations.len() <= MAX_DEPTH
-            && !self
-                .activations
-                .iter()
-                .any(|activation| activation.function == id)
+        self.activations.len() <= MAX_DEPTH && !self.activations.iter().any(|activation| activation.function == id)
+    }
+
+    /// Whether following a call can show anything: something untrusted goes in, or may come out.
+    fn is_worth_following(&self, id: FunctionId, receiver: Option<&Value>, call: &Evaluated<'a>, state: &State) -> bool {
+        let carries = |value: &Value| value.function.is_some() || !state.flows(value, true).is_empty();
+        self.may_bring_flows(id)
+            || self.has_flows.get() && (self.unit.functions[id].is_closure || receiver.into_iter().chain(&call.arguments).any(carries))
     }
 
     fn run_inside(
@@ -273,7 +276,7 @@ impl<'a> Run<'a> {
         call: &Evaluated<'a>,
         state: &mut State,
     ) -> Option<Value> {
-        if !self.may_follow(id) {
+        if !self.may_follow(id) || !self.is_worth_following(id, receiver.as_ref(), call, state) {
             return None;
         }
         if let Some(activation) = self.activations.last_mut() {
@@ -402,7 +405,7 @@ impl<'a> Run<'a> {
         self.open_parameters(function, &mut frame, &mut inner);
         for parameter in &function.parameters {
             if let Some(value) = frame.get_mut(&parameter.name) {
-                merge_flows(&mut value.flows, given, true);
+                merge_flows(&mut Rc::make_mut(value).flows, given, true);
             }
         }
         if let Some(last) = inner.frames.last_mut() {

@@ -10,7 +10,7 @@ use super::value::{Flow, HOST, PART, State, Value, common, mark_bit};
 impl<'a> Run<'a> {
     /// Takes a condition for true or false and notes what follows from it.
     pub(crate) fn refine(&mut self, condition: &'a Expr, truth: bool, state: &mut State) {
-        if !state.is_live || !self.step() {
+        if !self.has_flows.get() || !state.is_live || !self.step() {
             return;
         }
         match &condition.kind {

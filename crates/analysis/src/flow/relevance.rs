@@ -97,8 +97,8 @@ impl Words {
 
 /// What can be reached from a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Reach {
-    source: bool,
+pub(crate) struct Reach {
+    pub(crate) source: bool,
     sink: bool,
     wrong: bool,
 }
@@ -112,13 +112,14 @@ impl Reach {
         }
     }
 
-    fn is_worth(self) -> bool {
+    /// Whether something can be found from there.
+    pub(crate) fn is_worth(self) -> bool {
         self.wrong || self.source && self.sink
     }
 }
 
-/// For each function, whether it is worth going through.
-pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<bool> {
+/// What can be reached from each function.
+pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<Reach> {
     let mut reach: Vec<Reach> = unit.functions.iter().map(|function| own(function.span, places)).collect();
     let calls = references(unit, text);
     loop {
@@ -132,7 +133,7 @@ pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<bool
             break;
         }
     }
-    reach.into_iter().map(Reach::is_worth).collect()
+    reach
 }
 
 fn own(span: Span, places: &Places) -> Reach {

@@ -270,14 +270,14 @@ impl Object {
 }
 
 /// Variables of one running function.
-pub(crate) type Frame = BTreeMap<Name, Value>;
+pub(crate) type Frame = BTreeMap<Name, Rc<Value>>;
 
 /// Everything that is known at one point of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     /// The file's top level first, then the running function and, for closures, the functions around it.
     pub(crate) frames: Vec<Rc<Frame>>,
-    pub(crate) heap: BTreeMap<ObjectId, Rc<Object>>,
+    pub(crate) heap: Rc<BTreeMap<ObjectId, Rc<Object>>>,
     /// Dangers that guards have ruled out, by source, for everything read from it.
     pub(crate) cleared: BTreeMap<u64, Dangers>,
     /// False behind a return, raise, break or continue.
@@ -304,20 +304,14 @@ impl State {
                 join_frames(Rc::make_mut(mine), &theirs);
             }
         }
-        for (id, theirs) in other.heap {
-            match joined.heap.get_mut(&id) {
-                Some(mine) if Rc::ptr_eq(mine, &theirs) => {}
-                Some(mine) => Rc::make_mut(mine).join(&theirs),
-                None => {
-                    joined.heap.insert(id, theirs);
-                }
-            }
+        if !Rc::ptr_eq(&joined.heap, &other.heap) {
+            join_heaps(Rc::make_mut(&mut joined.heap), &other.heap);
         }
         joined
     }
 
     pub(crate) fn lookup(&self, name: &str) -> Option<&Value> {
-        self.frames.iter().rev().find_map(|frame| frame.get(name))
+        self.frames.iter().rev().find_map(|frame| frame.get(name)).map(Rc::as_ref)
     }
 
     /// Sets a variable in the running function, or in the nearest one that has it.
@@ -331,7 +325,7 @@ impl State {
         };
         let last = self.frames.len().saturating_sub(1);
         if let Some(frame) = self.frames.get_mut(index.unwrap_or(last)) {
-            Rc::make_mut(frame).insert(Rc::clone(name), value);
+            Rc::make_mut(frame).insert(Rc::clone(name), Rc::new(value));
         }
     }
 
@@ -340,7 +334,7 @@ impl State {
     }
 
     pub(crate) fn object_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
-        self.heap.get_mut(&id).map(Rc::make_mut)
+        Rc::make_mut(&mut self.heap).get_mut(&id).map(Rc::make_mut)
     }
 
     /// All flows of a value and, if `deep`, of what lies in it.
@@ -396,10 +390,19 @@ impl State {
             if frame.values().any(|value| touches(value, &extra)) {
                 Rc::make_mut(frame)
                     .values_mut()
-                    .for_each(|value| clear_value(value, &extra));
+                    .filter(|value| touches(value, &extra))
+                    .for_each(|value| clear_value(Rc::make_mut(value), &extra));
             }
         }
-        for object in self.heap.values_mut() {
+        let is_concerned = |object: &Object| {
+            let mut inner =
+                object.elements.iter().flatten().chain(object.entries.values()).chain([&object.rest]);
+            inner.any(|value| touches(value, &extra))
+        };
+        if !self.heap.values().any(|object| is_concerned(object)) {
+            return;
+        }
+        for object in Rc::make_mut(&mut self.heap).values_mut() {
             let concerned = {
                 let mut inner = object
                     .elements
@@ -447,12 +450,25 @@ fn clear_value(value: &mut Value, sources: &BTreeMap<u64, Dangers>) {
     }
 }
 
+fn join_heaps(mine: &mut BTreeMap<ObjectId, Rc<Object>>, theirs: &BTreeMap<ObjectId, Rc<Object>>) {
+    for (id, object) in theirs {
+        match mine.get_mut(id) {
+            Some(known) if Rc::ptr_eq(known, object) => {}
+            Some(known) => Rc::make_mut(known).join(object),
+            None => {
+                mine.insert(*id, Rc::clone(object));
+            }
+        }
+    }
+}
+
 fn join_frames(mine: &mut Frame, theirs: &Frame) {
     for (name, value) in theirs {
         match mine.get_mut(name) {
-            Some(known) => *known = std::mem::take(known).join(value),
+            Some(known) if Rc::ptr_eq(known, value) => {}
+            Some(known) => *known = Rc::new(Value::clone(known).join(value)),
             None => {
-                mine.insert(Rc::clone(name), value.clone());
+                mine.insert(Rc::clone(name), Rc::clone(value));
             }
         }
     }
