@@ -128,11 +128,14 @@ fn side(text: Option<&Arc<[u8]>>) -> Side {
 }
 
 fn hunks(before: &[u8], after: &[u8]) -> Vec<Hunk> {
-    let (before, after) = (
-        String::from_utf8_lossy(before),
-        String::from_utf8_lossy(after),
-    );
-    let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
+    match (std::str::from_utf8(before), std::str::from_utf8(after)) {
+        (Ok(before), Ok(after)) => compared(before, after),
+        _ => replaced(before, after),
+    }
+}
+
+fn compared(before: &str, after: &str) -> Vec<Hunk> {
+    let diff = TextDiff::from_lines(before, after);
     let mut hunks = Vec::new();
     for group in diff.grouped_ops(CONTEXT_LINES) {
         let changes = group.iter().flat_map(|op| diff.iter_changes(op));
@@ -154,6 +157,26 @@ fn hunks(before: &[u8], after: &[u8]) -> Vec<Hunk> {
         }
     }
     hunks
+}
+
+/// Everything goes and everything comes: enough for text that is not UTF-8, which only ever comes.
+fn replaced(before: &[u8], after: &[u8]) -> Vec<Hunk> {
+    let lines = |text: &[u8], kind| -> Vec<Line> {
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        lines
+            .map(|line| Line {
+                kind,
+                bytes: line.to_vec(),
+            })
+            .collect()
+    };
+    let mut all = lines(before, LineKind::Removed);
+    all.append(&mut lines(after, LineKind::Added));
+    vec![Hunk {
+        old_start: u32::from(!before.is_empty()),
+        new_start: u32::from(!after.is_empty()),
+        lines: all,
+    }]
 }
 
 /// 1-based, or as it is if the hunk has no line on that side.
