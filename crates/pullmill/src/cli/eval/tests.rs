@@ -165,3 +165,13 @@ fn shares_outside_of_0_to_1_are_refused() {
     let error = Command::try_parse_from(words).err().unwrap().to_string();
     assert!(error.contains("allowed is a number from 0 to 1"), "{error}");
 }
+
+#[test]
+fn our_own_corpus_is_well_formed_and_at_least_half_of_it_is_clean() {
+    let mut args = args(&[]);
+    args.paths = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../eval")];
+    let corpora = corpora::load(&args).unwrap();
+    let items: Vec<_> = corpora.iter().flat_map(|corpus| &corpus.items).collect();
+    let clean = items.iter().filter(|item| item.labels.is_empty()).count();
+    assert!(2 * clean >= items.len(), "{clean} of {}", items.len());
+}
