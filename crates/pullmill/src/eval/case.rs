@@ -1,7 +1,5 @@
 //! Reads our own corpus: one file per case, a header and the files of both sides (see `docs/eval.md`).
 
-use std::collections::BTreeSet;
-
 use pullmill_core::change::RepoPath;
 
 use super::families::Weakness;
@@ -201,7 +199,7 @@ fn weakness_of(word: &str) -> Result<Weakness, String> {
         .strip_prefix("cwe-")
         .and_then(|digits| digits.parse().ok());
     match number {
-        Some(id) => Ok(Weakness::of(&[id], &BTreeSet::new())),
+        Some(id) => Ok(Weakness::cwe(id)),
         None => Err(format!(
             "`{word}` is no weakness; allowed are `cwe-N` and `bug:CATEGORY`"
         )),
