@@ -1,3 +1,0 @@
-//! The parts of the `pullmill` executable.
-
-pub mod render;
