@@ -118,10 +118,13 @@ fn kinds(edits: &[(Kind, Edits)]) -> String {
 }
 
 fn places(components: &[Component]) -> String {
-    let names: Vec<String> = components.iter().map(|one| quote(&one.name)).collect();
+    let name = |one: &Component| match one.name.as_str() {
+        ROOT => "the root folder".to_owned(),
+        folder => quote(folder),
+    };
+    let names: Vec<String> = components.iter().map(name).collect();
     match names.as_slice() {
         [] => String::new(),
-        [_] if components[0].name == ROOT => " in the root folder".to_owned(),
         [only] => format!(" in {only}"),
         [front @ .., last] if names.len() <= COMPONENTS_SHOWN => {
             format!(" in {} and {last}", front.join(", "))

@@ -145,3 +145,22 @@ fn the_check_for_dangers_finds_them() {
         assert!(!dangers(&format!("x {bad}")).is_empty(), "{bad}");
     }
 }
+
+#[test]
+fn a_huge_review_fits_one_comment_and_says_what_is_left_out() {
+    let mut review = sample();
+    let finding = review.findings[0].clone();
+    review.findings = vec![finding; 2_000];
+    let row = review.summary.walkthrough[0].clone();
+    review.summary.walkthrough = vec![row; 2_000];
+    let file = review.coverage[2].clone();
+    review.coverage = vec![file; 2_000];
+    let page = render(&review);
+    assert!(page.chars().count() < 65_000);
+    assert!(page.contains("further findings are in the full report."));
+    assert!(page.contains("and 1900 more files"));
+    assert_eq!(
+        page.matches("<details>").count(),
+        page.matches("</details>").count()
+    );
+}
