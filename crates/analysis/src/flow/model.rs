@@ -405,17 +405,12 @@ impl<T: Clone> NameIndex<T> {
     /// Of each pattern, its last segment and the one before, as they are written.
     pub(crate) fn segments(&self) -> Vec<Vec<String>> {
         let patterns = self.by_last.values().flatten().map(|(pattern, _)| pattern);
-        patterns
-            .map(|pattern| written_segments(&pattern.text))
-            .collect()
+        patterns.map(|pattern| written_segments(&pattern.text)).collect()
     }
 
     /// The last segment of each pattern, as it is written.
     pub(crate) fn words(&self) -> Vec<String> {
-        self.segments()
-            .into_iter()
-            .filter_map(|segments| segments.into_iter().next())
-            .collect()
+        self.segments().into_iter().filter_map(|segments| segments.into_iter().next()).collect()
     }
 
     /// Everything that is listed.
@@ -427,14 +422,8 @@ impl<T: Clone> NameIndex<T> {
 /// The last two segments of a name, the last one first; constructors are written by their class name.
 fn written_segments(name: &str) -> Vec<String> {
     let name = name.trim_end_matches(".<new>").trim_end_matches(".*");
-    let mut segments = name
-        .rsplit(['.', '/'])
-        .map(|segment| segment.trim_start_matches('$').to_owned());
-    segments
-        .by_ref()
-        .filter(|segment| !segment.is_empty() && segment != "*")
-        .take(2)
-        .collect()
+    let mut segments = name.rsplit(['.', '/']).map(|segment| segment.trim_start_matches('$').to_owned());
+    segments.by_ref().filter(|segment| !segment.is_empty() && segment != "*").take(2).collect()
 }
 
 /// The names under which something may be known: through imports, and through the type of its receiver.

@@ -36,12 +36,8 @@ impl Words {
         let mut known = BTreeMap::new();
         let types = rules.made_types();
         for segments in rules.source_segments() {
-            let needed = segments
-                .iter()
-                .filter(|segment| !types.contains(segment.as_str()));
-            let needed: Vec<usize> = needed
-                .map(|segment| words.word(segment, &mut known))
-                .collect();
+            let needed = segments.iter().filter(|segment| !types.contains(segment.as_str()));
+            let needed: Vec<usize> = needed.map(|segment| words.word(segment, &mut known)).collect();
             if !needed.is_empty() {
                 words.sources.push(needed);
             }
@@ -55,10 +51,7 @@ impl Words {
             let index = words.word(&word, &mut known);
             words.uses.insert(index);
         }
-        words.automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .build(&words.words)
-            .ok();
+        words.automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&words.words).ok();
         words
     }
 
@@ -77,20 +70,11 @@ impl Words {
             let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
             found.entry(hit.pattern().as_usize()).or_default().push(at);
         }
-        let mut places = Places {
-            all_sinks: self.all_sinks,
-            ..Places::default()
-        };
+        let mut places = Places { all_sinks: self.all_sinks, ..Places::default() };
         for needed in &self.sources {
             if needed.iter().all(|word| found.contains_key(word)) {
                 // The last word is the one at the source itself.
-                places.sources.extend(
-                    needed
-                        .first()
-                        .and_then(|word| found.get(word))
-                        .into_iter()
-                        .flatten(),
-                );
+                places.sources.extend(needed.first().and_then(|word| found.get(word)).into_iter().flatten());
             }
         }
         for (word, at) in &found {
@@ -136,18 +120,12 @@ impl Reach {
 
 /// What can be reached from each function.
 pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<Reach> {
-    let mut reach: Vec<Reach> = unit
-        .functions
-        .iter()
-        .map(|function| own(function.span, places))
-        .collect();
+    let mut reach: Vec<Reach> = unit.functions.iter().map(|function| own(function.span, places)).collect();
     let calls = references(unit, text);
     loop {
         let mut changed = false;
         for id in 0..reach.len() {
-            let all = calls[id]
-                .iter()
-                .fold(reach[id], |all, callee| all.or(reach[*callee]));
+            let all = calls[id].iter().fold(reach[id], |all, callee| all.or(reach[*callee]));
             changed |= all != reach[id];
             reach[id] = all;
         }
@@ -165,23 +143,14 @@ fn own(span: Span, places: &Places) -> Reach {
         let first = list.partition_point(|at| *at < start);
         list.get(first).is_some_and(|at| *at < span.end)
     };
-    Reach {
-        source: within(&places.sources),
-        sink: places.all_sinks || within(&places.sinks),
-        wrong: within(&places.uses),
-    }
+    Reach { source: within(&places.sources), sink: places.all_sinks || within(&places.sinks), wrong: within(&places.uses) }
 }
 
 /// The functions of the file whose names a function mentions; methods also reach their siblings, through fields.
 fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
     let mut references: Vec<BTreeSet<FunctionId>> = vec![BTreeSet::new(); unit.functions.len()];
     let mut named: BTreeMap<&str, BTreeSet<FunctionId>> = BTreeMap::new();
-    for (id, function) in unit
-        .functions
-        .iter()
-        .enumerate()
-        .filter(|(_, function)| function.name.len() > 1)
-    {
+    for (id, function) in unit.functions.iter().enumerate().filter(|(_, function)| function.name.len() > 1) {
         named.entry(&function.name).or_default().insert(id);
     }
     for class in &unit.classes {
@@ -194,18 +163,11 @@ fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
         }
     }
     let names: Vec<&str> = named.keys().copied().collect();
-    let Ok(automaton) = AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(&names)
-    else {
+    let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&names) else {
         return references;
     };
-    let mut starts: Vec<(u32, FunctionId)> = unit
-        .functions
-        .iter()
-        .enumerate()
-        .map(|(id, function)| (function.span.start, id))
-        .collect();
+    let mut starts: Vec<(u32, FunctionId)> =
+        unit.functions.iter().enumerate().map(|(id, function)| (function.span.start, id)).collect();
     starts.sort_unstable();
     for hit in automaton.find_iter(text) {
         let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);

@@ -127,11 +127,7 @@ impl FlowRules {
     pub(crate) fn source_segments(&self) -> Vec<Vec<String>> {
         let mut all: Vec<Vec<String>> = self.source_calls.segments();
         all.extend(self.source_fields.segments());
-        let single = |segments: Vec<Vec<String>>| {
-            segments
-                .into_iter()
-                .map(|mut words| words.drain(..1).collect())
-        };
+        let single = |segments: Vec<Vec<String>>| segments.into_iter().map(|mut words| words.drain(..1).collect());
         all.extend(single(self.source_parameter_types.segments()));
         all.extend(single(self.source_parameter_annotations.segments()));
         all.extend(single(self.source_function_annotations.segments()));
@@ -140,12 +136,7 @@ impl FlowRules {
 
     /// Last segments of sinks.
     pub(crate) fn sink_words(&self) -> Vec<String> {
-        let indexes = [
-            &self.sink_calls,
-            &self.sink_assigns,
-            &self.sink_stores,
-            &self.sink_returns,
-        ];
+        let indexes = [&self.sink_calls, &self.sink_assigns, &self.sink_stores, &self.sink_returns];
         indexes.into_iter().flat_map(NameIndex::words).collect()
     }
 
@@ -156,21 +147,13 @@ impl FlowRules {
 
     /// Last segments of wrong uses.
     pub(crate) fn use_words(&self) -> Vec<String> {
-        [&self.use_calls, &self.use_assigns]
-            .into_iter()
-            .flat_map(NameIndex::words)
-            .collect()
+        [&self.use_calls, &self.use_assigns].into_iter().flat_map(NameIndex::words).collect()
     }
 
     /// Types that calls and fields have without the text naming them.
     pub(crate) fn made_types(&self) -> BTreeSet<String> {
-        let entries = self
-            .call_types
-            .meanings()
-            .chain(self.field_types.meanings());
-        entries
-            .map(|name| super::model::last_segment(name).to_owned())
-            .collect()
+        let entries = self.call_types.meanings().chain(self.field_types.meanings());
+        entries.map(|name| super::model::last_segment(name).to_owned()).collect()
     }
 
     fn add_model(&mut self, model: &ModelFile) {
