@@ -402,15 +402,10 @@ impl<T: Clone> NameIndex<T> {
         self.find(names).next().is_some()
     }
 
-    /// Of each pattern, its last segment and the one before, as they are written.
-    pub(crate) fn segments(&self) -> Vec<Vec<String>> {
-        let patterns = self.by_last.values().flatten().map(|(pattern, _)| pattern);
-        patterns.map(|pattern| written_segments(&pattern.text)).collect()
-    }
-
-    /// The last segment of each pattern, as it is written.
-    pub(crate) fn words(&self) -> Vec<String> {
-        self.segments().into_iter().filter_map(|segments| segments.into_iter().next()).collect()
+    /// Of each pattern, its last segment and the one before, as they are written, and what it stands for.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (Vec<String>, &T)> {
+        let patterns = self.by_last.values().flatten();
+        patterns.map(|(pattern, meaning)| (written_segments(&pattern.text), meaning))
     }
 
     /// Everything that is listed.

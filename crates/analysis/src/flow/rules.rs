@@ -123,31 +123,39 @@ impl FlowRules {
         self.words.get_or_init(|| Words::of(self))
     }
 
-    /// Of each source, the words that a text that uses it holds: its last segment and the one before.
-    pub(crate) fn source_segments(&self) -> Vec<Vec<String>> {
-        let mut all: Vec<Vec<String>> = self.source_calls.segments();
-        all.extend(self.source_fields.segments());
-        let single = |segments: Vec<Vec<String>>| segments.into_iter().map(|mut words| words.drain(..1).collect());
-        all.extend(single(self.source_parameter_types.segments()));
-        all.extend(single(self.source_parameter_annotations.segments()));
-        all.extend(single(self.source_function_annotations.segments()));
-        all
+    /// Of each source, the words that a text that uses it holds (its last segment and the one before), and its label.
+    pub(crate) fn source_segments(&self) -> Vec<(Vec<String>, u32)> {
+        let label = |(words, source): (Vec<String>, &Arc<Source>)| (words, source.label);
+        let both = self.source_calls.segments().chain(self.source_fields.segments()).map(label);
+        let parameters = [
+            &self.source_parameter_types,
+            &self.source_parameter_annotations,
+            &self.source_function_annotations,
+        ];
+        let single = parameters.into_iter().flat_map(NameIndex::segments).map(label);
+        let single = single.map(|(words, label)| (words.into_iter().take(1).collect(), label));
+        both.chain(single).collect()
     }
 
-    /// Last segments of sinks.
-    pub(crate) fn sink_words(&self) -> Vec<String> {
+    /// Last segments of sinks, and the labels that they take.
+    pub(crate) fn sink_words(&self) -> Vec<(String, u32)> {
         let indexes = [&self.sink_calls, &self.sink_assigns, &self.sink_stores, &self.sink_returns];
-        indexes.into_iter().flat_map(NameIndex::words).collect()
+        let named = indexes.into_iter().flat_map(NameIndex::segments);
+        named
+            .filter_map(|(words, (rule, _))| Some((words.into_iter().next()?, self.rules[*rule].labels)))
+            .collect()
     }
 
-    /// Whether a rule takes names of variables for sinks.
-    pub(crate) fn has_variable_sinks(&self) -> bool {
-        !self.sink_variables.is_empty()
+    /// The labels of sinks that may have any name.
+    pub(crate) fn labels_of_any_name(&self) -> u32 {
+        self.sink_variables.iter().fold(0, |all, (_, (rule, _))| all | self.rules[*rule].labels)
     }
 
     /// Last segments of wrong uses.
     pub(crate) fn use_words(&self) -> Vec<String> {
-        [&self.use_calls, &self.use_assigns].into_iter().flat_map(NameIndex::words).collect()
+        let indexes = [&self.use_calls, &self.use_assigns];
+        let named = indexes.into_iter().flat_map(NameIndex::segments);
+        named.filter_map(|(words, _)| words.into_iter().next()).collect()
     }
 
     /// Types that calls and fields have without the text naming them.

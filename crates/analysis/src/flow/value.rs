@@ -278,6 +278,8 @@ pub(crate) struct State {
     /// The file's top level first, then the running function and, for closures, the functions around it.
     pub(crate) frames: Vec<Rc<Frame>>,
     pub(crate) heap: Rc<BTreeMap<ObjectId, Rc<Object>>>,
+    /// Objects of the top level, until something writes to them.
+    pub(crate) frozen: Rc<BTreeMap<ObjectId, Rc<Object>>>,
     /// Dangers that guards have ruled out, by source, for everything read from it.
     pub(crate) cleared: BTreeMap<u64, Dangers>,
     /// False behind a return, raise, break or continue.
@@ -305,7 +307,7 @@ impl State {
             }
         }
         if !Rc::ptr_eq(&joined.heap, &other.heap) {
-            join_heaps(Rc::make_mut(&mut joined.heap), &other.heap);
+            join_heaps(Rc::make_mut(&mut joined.heap), &other.heap, &joined.frozen);
         }
         joined
     }
@@ -330,10 +332,23 @@ impl State {
     }
 
     pub(crate) fn object(&self, value: &Value) -> Option<&Rc<Object>> {
-        self.heap.get(&value.object?)
+        self.object_at(value.object?)
+    }
+
+    pub(crate) fn object_at(&self, id: ObjectId) -> Option<&Rc<Object>> {
+        self.heap.get(&id).or_else(|| self.frozen.get(&id))
+    }
+
+    /// Sets the objects known so far apart, so that states that differ later need not be compared by them.
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = std::mem::take(&mut self.heap);
     }
 
     pub(crate) fn object_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
+        if !self.heap.contains_key(&id) {
+            let known = Rc::clone(self.frozen.get(&id)?);
+            Rc::make_mut(&mut self.heap).insert(id, known);
+        }
         Rc::make_mut(&mut self.heap).get_mut(&id).map(Rc::make_mut)
     }
 
@@ -450,13 +465,24 @@ fn clear_value(value: &mut Value, sources: &BTreeMap<u64, Dangers>) {
     }
 }
 
-fn join_heaps(mine: &mut BTreeMap<ObjectId, Rc<Object>>, theirs: &BTreeMap<ObjectId, Rc<Object>>) {
+type Heap = BTreeMap<ObjectId, Rc<Object>>;
+
+fn join_heaps(mine: &mut Heap, theirs: &Heap, frozen: &Heap) {
+    for (id, object) in mine.iter_mut().filter(|(id, _)| !theirs.contains_key(id)) {
+        if let Some(before) = frozen.get(id) {
+            Rc::make_mut(object).join(before);
+        }
+    }
     for (id, object) in theirs {
         match mine.get_mut(id) {
             Some(known) if Rc::ptr_eq(known, object) => {}
             Some(known) => Rc::make_mut(known).join(object),
             None => {
-                mine.insert(*id, Rc::clone(object));
+                let mut object = Rc::clone(object);
+                if let Some(before) = frozen.get(id) {
+                    Rc::make_mut(&mut object).join(before);
+                }
+                mine.insert(*id, object);
             }
         }
     }
