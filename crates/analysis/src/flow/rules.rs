@@ -6,8 +6,8 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::model::{
-    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, SanitizerEntry, Selector,
-    SinkEntry, SourceEntry, UseEntry, When,
+    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, RetypeEntry, SanitizerEntry,
+    Selector, SinkEntry, SourceEntry, TypeEntry, UseEntry, When,
 };
 use crate::rule::RuleMeta;
 
@@ -85,12 +85,14 @@ pub struct FlowRules {
     pub(crate) sanitizers: NameIndex<Arc<Sanitizer>>,
     pub(crate) sanitizer_fields: NameIndex<Arc<Sanitizer>>,
     pub(crate) guards: NameIndex<Arc<Guard>>,
-    pub(crate) call_types: NameIndex<Arc<str>>,
+    pub(crate) call_types: NameIndex<Arc<TypeEntry>>,
     pub(crate) field_types: NameIndex<Arc<str>>,
     pub(crate) whole: NameIndex<()>,
+    pub(crate) lookups: NameIndex<()>,
     pub(crate) clean: NameIndex<()>,
     pub(crate) exits: NameIndex<()>,
     pub(crate) fills: NameIndex<Arc<FillEntry>>,
+    pub(crate) retypes: NameIndex<Arc<RetypeEntry>>,
     pub(crate) containers: NameIndex<ContainerKind>,
     dangers: BTreeMap<String, u32>,
     labels: BTreeMap<String, u32>,
@@ -146,10 +148,11 @@ impl FlowRules {
         }
         for entry in &model.types {
             let name: Arc<str> = Arc::from(entry.type_name.as_str());
-            self.call_types.add(&entry.call, &name);
+            self.call_types.add(&entry.call, &Arc::new(entry.clone()));
             self.field_types.add(&entry.field, &name);
         }
         self.whole.add(&model.whole, &());
+        self.lookups.add(&model.lookups, &());
         self.clean.add(&model.clean, &());
         self.exits.add(&model.exits, &());
         self.containers
@@ -160,6 +163,9 @@ impl FlowRules {
             .add(&model.containers.buffer, &ContainerKind::Buffer);
         for fill in &model.fills {
             self.fills.add(&fill.call, &Arc::new(fill.clone()));
+        }
+        for retype in &model.retypes {
+            self.retypes.add(&retype.call, &Arc::new(retype.clone()));
         }
         for sanitizer in &model.sanitizers {
             let clears = self.danger_set(&sanitizer.clears);
@@ -280,6 +286,9 @@ impl FlowRules {
         names.iter().fold(0, |all, name| {
             all | if name == "all" {
                 ALL_DANGERS
+            } else if name == "text" {
+                // Of a number no text is left, but one that can be guessed still can.
+                ALL_DANGERS & !self.danger_bit("random")
             } else {
                 self.danger_bit(name)
             }
