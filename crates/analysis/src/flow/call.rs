@@ -184,7 +184,25 @@ impl<'a> Run<'a> {
         {
             callee.function = self.method(*class, name, count);
         }
+        callee.function = callee.function.or_else(|| self.as_function(base, name));
         callee
+    }
+
+    /// A closure that is called by the method of the interface it stands for.
+    fn as_function(&self, base: &Value, name: &str) -> Option<FunctionId> {
+        let type_name = base.type_name.as_ref()?;
+        let calls = [
+            "apply",
+            "accept",
+            "test",
+            "run",
+            "get",
+            "call",
+            "applyAsInt",
+            "compare",
+        ];
+        let is_meant = calls.contains(&name) || self.unit.class_names.contains_key(type_name);
+        base.function.filter(|_| is_meant)
     }
 
     /// A method of a class of the file or of those it extends; the one with as many parameters, where names are overloaded.

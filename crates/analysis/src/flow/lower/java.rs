@@ -25,6 +25,7 @@ pub(super) fn lower(text: &str, root: Node<'_>) -> Unit {
         locals: vec![BTreeMap::new()],
         floor: 0,
         statics: Block::new(),
+        returns: None,
     };
     java.imports(root);
     java.shapes = java.collect_shapes(root);
@@ -49,6 +50,8 @@ struct Java<'t> {
     floor: usize,
     /// Initialisers of static fields.
     statics: Block,
+    /// What the method that is lowered returns, if it cannot be text.
+    returns: Option<Name>,
 }
 
 /// What a bare name means.

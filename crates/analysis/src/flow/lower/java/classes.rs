@@ -206,8 +206,13 @@ impl Java<'_> {
             .collect();
         for name in names {
             if !declared.contains(&name.as_ref()) {
+                let type_name = self.tree.unit.classes[class]
+                    .field_types
+                    .get(&name)
+                    .cloned();
                 let this = name_expr(list, "this");
                 let value = expr(list, ExprKind::Field(Box::new(this), Rc::clone(&name)));
+                let value = self.as_type(list, type_name.as_ref(), value);
                 let body = vec![Stmt::Return(Some(value), span(list))];
                 self.own_function(class, &name, list, Vec::new(), body);
             }

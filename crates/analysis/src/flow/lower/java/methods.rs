@@ -60,7 +60,12 @@ impl Java<'_> {
         if !is_closure {
             self.floor = self.locals.len();
         }
+        let returns = self.tree.unit.functions[id].returns.clone();
+        // An answer may be that of a check on a parameter, which is looked at as it stands.
+        let returns = returns.filter(|name| !name.eq_ignore_ascii_case("boolean"));
+        let outer = std::mem::replace(&mut self.returns, returns);
         let body = self.body_of(node, id);
+        self.returns = outer;
         self.floor = floor;
         self.tree.unit.functions[id].body = body;
         id
@@ -191,7 +196,9 @@ impl Java<'_> {
             span: span(node),
             ..Function::default()
         });
+        let outer = self.returns.take();
         let body = self.scoped(body);
+        self.returns = outer;
         self.tree.unit.functions[id].body = body;
         id
     }

@@ -45,7 +45,10 @@ impl Java<'_> {
             "expression_statement" => self.expression_statement(node),
             "local_variable_declaration" => self.local_variables(node),
             "return_statement" | "yield_statement" => {
-                vec![Stmt::Return(self.first(node), span(node))]
+                let value = self.first(node);
+                let returns = self.returns.clone();
+                let value = value.map(|value| self.as_type(node, returns.as_ref(), value));
+                vec![Stmt::Return(value, span(node))]
             }
             "if_statement" => {
                 let condition = self.condition(node);
