@@ -1,12 +1,13 @@
 //! Calls: sinks are checked, calls inside the file are followed, everything else does what the model says.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::eval::{fixes_target, settled};
 use super::fold;
 use super::ir::{Call, Const, Expr, ExprKind, FunctionId, Name, Receiver, Span};
 use super::model::{Candidates, NamePattern, Selector, When};
-use super::rules::{ALL_DANGERS, Dangers};
+use super::rules::{ALL_DANGERS, Dangers, Source};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
     BEHIND_PREFIX, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
@@ -463,7 +464,8 @@ impl<'a> Run<'a> {
             type_name,
             ..Value::default()
         };
-        if let Some(source) = rules.source_calls.first(&call.names).cloned() {
+        let source = rules.source_calls.first(&call.names).cloned();
+        if let Some(source) = source.or_else(|| self.source_by_name(call)) {
             let identity = self.identity(call.span);
             let flow = self.flow(&source, call.span, &identity);
             for position in &source.fills {
@@ -528,6 +530,24 @@ impl<'a> Run<'a> {
         {
             value.may_be(default.constant.clone());
         }
+    }
+
+    /// A source that is known by what its name says and what it is called on or with.
+    fn source_by_name(&self, call: &Evaluated<'a>) -> Option<Arc<Source>> {
+        let values = || {
+            let receiver = call.receiver.iter().map(|(value, _)| value);
+            receiver.chain(&call.arguments)
+        };
+        let is_about = |types: &[NamePattern]| {
+            values().any(|value| {
+                let name = value.type_name.as_deref();
+                name.is_some_and(|name| types.iter().any(|known| known.matches(name)))
+            })
+        };
+        let mut known = self.rules.source_names.iter();
+        known
+            .find(|(name, types, _)| name.is_match(&call.names.last) && is_about(types))
+            .map(|(_, _, source)| Arc::clone(source))
     }
 
     fn constructed(&self, call: &Evaluated<'a>) -> Option<Name> {

@@ -96,6 +96,11 @@ pub struct SourceEntry {
     pub what: String,
     /// Calls whose result it is.
     pub call: Vec<String>,
+    /// Calls of functions nobody knows whose name matches, on or with something of a type in `about`.
+    #[serde(with = "pattern")]
+    pub named: Option<Regex>,
+    /// For `named`: full names of types.
+    pub about: Vec<String>,
     /// Fields whose value it is.
     pub field: Vec<String>,
     /// Parameters of these types.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::model::{
-    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, RetypeEntry, SanitizerEntry,
-    Selector, SinkEntry, SourceEntry, TypeEntry, UseEntry, When,
+    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, NamePattern, RetypeEntry,
+    SanitizerEntry, Selector, SinkEntry, SourceEntry, TypeEntry, UseEntry, When,
 };
 use crate::rule::RuleMeta;
 
@@ -71,6 +71,7 @@ type Entry<T> = (usize, Arc<T>);
 pub struct FlowRules {
     pub(crate) rules: Vec<FlowRule>,
     pub(crate) source_calls: NameIndex<Arc<Source>>,
+    pub(crate) source_names: Vec<(Regex, Vec<NamePattern>, Arc<Source>)>,
     pub(crate) source_fields: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_types: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_annotations: NameIndex<Arc<Source>>,
@@ -248,6 +249,15 @@ impl FlowRules {
             fills: entry.fills.clone(),
             except_type: entry.except_type.clone(),
         });
+        if let Some(pattern) = &entry.named {
+            let about = entry
+                .about
+                .iter()
+                .map(|name| NamePattern::new(name))
+                .collect();
+            self.source_names
+                .push((pattern.clone(), about, Arc::clone(&source)));
+        }
         self.source_calls.add(&entry.call, &source);
         self.source_fields.add(&entry.field, &source);
         self.source_parameter_types
