@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use regex::Regex;
 
 use super::model::{
-    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, SanitizerEntry, Selector,
-    SinkEntry, SourceEntry, UseEntry, When,
+    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, NamePattern, RetypeEntry,
+    SanitizerEntry, Selector, SinkEntry, SourceEntry, TypeEntry, UseEntry, When,
 };
 use super::relevance::Words;
 use crate::rule::RuleMeta;
@@ -72,6 +72,7 @@ type Entry<T> = (usize, Arc<T>);
 pub struct FlowRules {
     pub(crate) rules: Vec<FlowRule>,
     pub(crate) source_calls: NameIndex<Arc<Source>>,
+    pub(crate) source_names: Vec<(Regex, Vec<NamePattern>, Arc<Source>)>,
     pub(crate) source_fields: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_types: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_annotations: NameIndex<Arc<Source>>,
@@ -86,12 +87,14 @@ pub struct FlowRules {
     pub(crate) sanitizers: NameIndex<Arc<Sanitizer>>,
     pub(crate) sanitizer_fields: NameIndex<Arc<Sanitizer>>,
     pub(crate) guards: NameIndex<Arc<Guard>>,
-    pub(crate) call_types: NameIndex<Arc<str>>,
+    pub(crate) call_types: NameIndex<Arc<TypeEntry>>,
     pub(crate) field_types: NameIndex<Arc<str>>,
     pub(crate) whole: NameIndex<()>,
+    pub(crate) lookups: NameIndex<()>,
     pub(crate) clean: NameIndex<()>,
     pub(crate) exits: NameIndex<()>,
     pub(crate) fills: NameIndex<Arc<FillEntry>>,
+    pub(crate) retypes: NameIndex<Arc<RetypeEntry>>,
     pub(crate) containers: NameIndex<ContainerKind>,
     words: OnceLock<Words>,
     dangers: BTreeMap<String, u32>,
@@ -170,10 +173,11 @@ impl FlowRules {
         }
         for entry in &model.types {
             let name: Arc<str> = Arc::from(entry.type_name.as_str());
-            self.call_types.add(&entry.call, &name);
+            self.call_types.add(&entry.call, &Arc::new(entry.clone()));
             self.field_types.add(&entry.field, &name);
         }
         self.whole.add(&model.whole, &());
+        self.lookups.add(&model.lookups, &());
         self.clean.add(&model.clean, &());
         self.exits.add(&model.exits, &());
         self.containers
@@ -184,6 +188,9 @@ impl FlowRules {
             .add(&model.containers.buffer, &ContainerKind::Buffer);
         for fill in &model.fills {
             self.fills.add(&fill.call, &Arc::new(fill.clone()));
+        }
+        for retype in &model.retypes {
+            self.retypes.add(&retype.call, &Arc::new(retype.clone()));
         }
         for sanitizer in &model.sanitizers {
             let clears = self.danger_set(&sanitizer.clears);
@@ -266,6 +273,15 @@ impl FlowRules {
             fills: entry.fills.clone(),
             except_type: entry.except_type.clone(),
         });
+        if let Some(pattern) = &entry.named {
+            let about = entry
+                .about
+                .iter()
+                .map(|name| NamePattern::new(name))
+                .collect();
+            self.source_names
+                .push((pattern.clone(), about, Arc::clone(&source)));
+        }
         self.source_calls.add(&entry.call, &source);
         self.source_fields.add(&entry.field, &source);
         self.source_parameter_types
@@ -304,6 +320,9 @@ impl FlowRules {
         names.iter().fold(0, |all, name| {
             all | if name == "all" {
                 ALL_DANGERS
+            } else if name == "text" {
+                // Of a number no text is left, but one that can be guessed still can.
+                ALL_DANGERS & !self.danger_bit("random")
             } else {
                 self.danger_bit(name)
             }

@@ -11,6 +11,9 @@ use super::rules::{ContainerKind, Dangers};
 /// How many flows one value carries at most; more of the same would not add findings worth reading.
 const MAX_FLOWS: usize = 6;
 
+/// How many constants a value that may be one of several remembers.
+const MAX_POSSIBLE: usize = 4;
+
 /// One step on the way of a value, the latest first.
 #[derive(Debug)]
 pub(crate) struct Trace {
@@ -84,6 +87,8 @@ pub(crate) type ObjectId = u32;
 pub(crate) struct Value {
     pub(crate) flows: Vec<Flow>,
     pub(crate) constant: Option<Const>,
+    /// Constants it may be, where it is not known to be one.
+    pub(crate) possible: Vec<Const>,
     /// Its type's full name.
     pub(crate) type_name: Option<Rc<str>>,
     /// The dotted name it stands for, e.g. `flask.request.args`; `$name` for what came in as a parameter.
@@ -118,7 +123,12 @@ impl Value {
     pub(crate) fn join(mut self, other: &Self) -> Self {
         merge_flows(&mut self.flows, &other.flows, true);
         if self.constant != other.constant {
+            self.may_be(self.constant.clone());
+            self.may_be(other.constant.clone());
             self.constant = None;
+        }
+        for constant in &other.possible {
+            self.may_be(Some(constant.clone()));
         }
         if self.type_name != other.type_name {
             // `None` on one side is usually a null or an empty default.
@@ -134,6 +144,16 @@ impl Value {
             self.function = None;
         }
         self
+    }
+
+    /// Notes a constant that the value may be.
+    pub(crate) fn may_be(&mut self, constant: Option<Const>) {
+        if let Some(constant @ (Const::Text(_) | Const::Int(_) | Const::Bool(_))) = constant
+            && self.possible.len() < MAX_POSSIBLE
+            && !self.possible.contains(&constant)
+        {
+            self.possible.push(constant);
+        }
     }
 
     /// Whether the constant is known to count as true or false.
@@ -201,8 +221,13 @@ impl Object {
     pub(crate) fn of_kind(kind: ContainerKind) -> Self {
         match kind {
             ContainerKind::List => Self::list(Vec::new()),
-            ContainerKind::Map | ContainerKind::Buffer => Self {
+            ContainerKind::Map => Self {
                 kind: Some(kind),
+                ..Self::default()
+            },
+            ContainerKind::Buffer => Self {
+                kind: Some(kind),
+                rest: Value::constant(Const::Text(Rc::from(""))),
                 ..Self::default()
             },
         }
