@@ -163,7 +163,8 @@ impl FlowRules {
 
     /// Types that calls and fields have without the text naming them.
     pub(crate) fn made_types(&self) -> BTreeSet<String> {
-        let entries = self.call_types.meanings().chain(self.field_types.meanings());
+        let by_call = self.call_types.meanings().map(|entry| entry.type_name.as_str());
+        let entries = by_call.chain(self.field_types.meanings().map(AsRef::as_ref));
         entries.map(|name| super::model::last_segment(name).to_owned()).collect()
     }
 
