@@ -24,6 +24,7 @@ impl<'a> Run<'a> {
             ExprKind::Binary(op, left, right) => self.compare(*op, left, right, truth, state),
             ExprKind::Call(call) => self.answered(call, condition, truth, state),
             ExprKind::Assign(_, value) => self.refine(value, truth, state),
+            ExprKind::Cast(_, value) => self.refine(value, truth, state),
             ExprKind::Parts(parts) if parts.len() == 1 => self.refine(&parts[0], truth, state),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Lowering: a syntax tree becomes the small language that data flow is computed on.
 
+mod java;
 mod python;
 mod tree;
 
@@ -10,11 +11,11 @@ use crate::language::Language;
 #[must_use]
 pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Option<Unit> {
     match language {
+        Language::Java => Some(java::lower(text, root)),
         Language::Python => Some(python::lower(text, root)),
         Language::JavaScript
         | Language::TypeScript
         | Language::Tsx
-        | Language::Java
         | Language::Go
         | Language::Rust => None,
     }

@@ -12,41 +12,41 @@ use super::rules::FlowRules;
 pub(crate) struct Words {
     automaton: Option<AhoCorasick>,
     words: Vec<String>,
-    /// Each source: all of these words must occur.
-    sources: Vec<Vec<usize>>,
-    sinks: BTreeSet<usize>,
+    /// Each source: all of these words must occur; and its labels.
+    sources: Vec<(Vec<usize>, u32)>,
+    /// The labels that sinks of this name take.
+    sinks: BTreeMap<usize, u32>,
     uses: BTreeSet<usize>,
-    /// Whether any name may be a sink.
-    all_sinks: bool,
+    /// The labels that sinks take which may have any name.
+    sinks_of_any_name: u32,
 }
 
-/// Where a text holds words of sources, sinks and uses.
+/// Where a text holds words of sources, sinks and uses, with their labels.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    sources: Vec<u32>,
-    sinks: Vec<u32>,
-    uses: Vec<u32>,
-    all_sinks: bool,
+    sources: Vec<(u32, u32)>,
+    sinks: Vec<(u32, u32)>,
+    uses: Vec<(u32, u32)>,
+    sinks_of_any_name: u32,
 }
 
 impl Words {
     /// Collects the words of a language's rules.
     pub(crate) fn of(rules: &FlowRules) -> Self {
-        let mut words = Self::default();
+        let mut words = Self { sinks_of_any_name: rules.labels_of_any_name(), ..Self::default() };
         let mut known = BTreeMap::new();
         let types = rules.made_types();
-        for segments in rules.source_segments() {
+        for (segments, label) in rules.source_segments() {
             let needed = segments.iter().filter(|segment| !types.contains(segment.as_str()));
             let needed: Vec<usize> = needed.map(|segment| words.word(segment, &mut known)).collect();
             if !needed.is_empty() {
-                words.sources.push(needed);
+                words.sources.push((needed, label));
             }
         }
-        for word in rules.sink_words() {
+        for (word, labels) in rules.sink_words() {
             let index = words.word(&word, &mut known);
-            words.sinks.insert(index);
+            *words.sinks.entry(index).or_insert(0) |= labels;
         }
-        words.all_sinks = rules.has_variable_sinks();
         for word in rules.use_words() {
             let index = words.word(&word, &mut known);
             words.uses.insert(index);
@@ -67,54 +67,69 @@ impl Words {
         let automaton = self.automaton.as_ref()?;
         let mut found: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
         for hit in automaton.find_overlapping_iter(text) {
-            let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
-            found.entry(hit.pattern().as_usize()).or_default().push(at);
+            if is_whole_word(text.as_bytes(), hit.start(), hit.end()) {
+                let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
+                found.entry(hit.pattern().as_usize()).or_default().push(at);
+            }
         }
-        let mut places = Places { all_sinks: self.all_sinks, ..Places::default() };
-        for needed in &self.sources {
+        let mut places = Places { sinks_of_any_name: self.sinks_of_any_name, ..Places::default() };
+        for (needed, label) in &self.sources {
             if needed.iter().all(|word| found.contains_key(word)) {
-                // The last word is the one at the source itself.
-                places.sources.extend(needed.first().and_then(|word| found.get(word)).into_iter().flatten());
+                // The first word is the one at the source itself, the second only says what it belongs to.
+                let at = needed.first().and_then(|word| found.get(word)).into_iter().flatten();
+                places.sources.extend(at.map(|at| (*at, *label)));
             }
         }
         for (word, at) in &found {
-            if self.sinks.contains(word) {
-                places.sinks.extend(at);
+            if let Some(labels) = self.sinks.get(word) {
+                places.sinks.extend(at.iter().map(|at| (*at, *labels)));
             }
             if self.uses.contains(word) {
-                places.uses.extend(at);
+                places.uses.extend(at.iter().map(|at| (*at, 1)));
             }
         }
-        let has_sink = places.all_sinks || !places.sinks.is_empty();
-        let worth = !places.uses.is_empty() || !places.sources.is_empty() && has_sink;
         for list in [&mut places.sources, &mut places.sinks, &mut places.uses] {
             list.sort_unstable();
             list.dedup();
         }
-        worth.then_some(places)
+        let all = Reach {
+            source: labels(&places.sources),
+            sink: labels(&places.sinks) | places.sinks_of_any_name,
+            wrong: !places.uses.is_empty(),
+        };
+        all.is_worth().then_some(places)
     }
 }
 
-/// What can be reached from a function.
+fn labels(places: &[(u32, u32)]) -> u32 {
+    places.iter().fold(0, |all, (_, labels)| all | labels)
+}
+
+fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
+    let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    !(start > 0 && is_part(text.get(start - 1))) && !is_part(text.get(end))
+}
+
+/// What can be reached from a function: labels of sources, labels that sinks take, wrong uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reach {
-    pub(crate) source: bool,
-    sink: bool,
-    wrong: bool,
+    pub(crate) source: u32,
+    pub(crate) sink: u32,
+    pub(crate) wrong: bool,
 }
 
 impl Reach {
     fn or(self, other: Self) -> Self {
         Self {
-            source: self.source || other.source,
-            sink: self.sink || other.sink,
+            source: self.source | other.source,
+            sink: self.sink | other.sink,
             wrong: self.wrong || other.wrong,
         }
     }
 
     /// Whether something can be found from there.
     pub(crate) fn is_worth(self) -> bool {
-        self.wrong || self.source && self.sink
+        self.wrong || self.source & self.sink != 0
     }
 }
 
@@ -139,11 +154,16 @@ pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<Reac
 fn own(span: Span, places: &Places) -> Reach {
     // Decorators stand before a function and may make its parameters sources or its result a sink.
     let start = span.start.saturating_sub(400);
-    let within = |list: &[u32]| {
-        let first = list.partition_point(|at| *at < start);
-        list.get(first).is_some_and(|at| *at < span.end)
+    let within = |list: &[(u32, u32)]| {
+        let first = list.partition_point(|(at, _)| *at < start);
+        let last = list.partition_point(|(at, _)| *at < span.end);
+        labels(&list[first..last.max(first)])
     };
-    Reach { source: within(&places.sources), sink: places.all_sinks || within(&places.sinks), wrong: within(&places.uses) }
+    Reach {
+        source: within(&places.sources),
+        sink: within(&places.sinks) | places.sinks_of_any_name,
+        wrong: within(&places.uses) != 0,
+    }
 }
 
 /// The functions of the file whose names a function mentions; methods also reach their siblings, through fields.

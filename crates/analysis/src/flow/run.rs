@@ -102,6 +102,8 @@ impl<'a> Run<'a> {
         }
         let globals = self.top_level();
         self.globals_carry = self.has_flows.get();
+        let mut globals = globals;
+        globals.freeze();
         for class in 0..self.unit.classes.len() {
             let methods = &self.unit.classes[class].methods;
             if methods.values().any(|id| self.reach[*id].is_worth()) {
@@ -218,7 +220,7 @@ impl<'a> Run<'a> {
             return;
         };
         drop(value);
-        if let Some(after) = state.heap.get(&object)
+        if let Some(after) = state.object_at(object)
             && let Some(fields) = self.fields.get_mut(&class)
         {
             let mut after = Object::clone(after);
@@ -297,7 +299,7 @@ impl<'a> Run<'a> {
     /// Whether a source can be reached from a function, or it is so small that following it costs nothing.
     pub(crate) fn may_bring_flows(&self, id: FunctionId) -> bool {
         let span = self.unit.functions[id].span;
-        self.reach.get(id).is_none_or(|reach| reach.source) || span.end - span.start < SMALL_FUNCTION
+        self.reach.get(id).is_none_or(|reach| reach.source != 0) || span.end - span.start < SMALL_FUNCTION
     }
 
     /// Takes one step; false once the budget is used up.

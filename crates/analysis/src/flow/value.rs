@@ -11,6 +11,9 @@ use super::rules::{ContainerKind, Dangers};
 /// How many flows one value carries at most; more of the same would not add findings worth reading.
 const MAX_FLOWS: usize = 6;
 
+/// How many constants a value that may be one of several remembers.
+const MAX_POSSIBLE: usize = 4;
+
 /// One step on the way of a value, the latest first.
 #[derive(Debug)]
 pub(crate) struct Trace {
@@ -84,6 +87,8 @@ pub(crate) type ObjectId = u32;
 pub(crate) struct Value {
     pub(crate) flows: Vec<Flow>,
     pub(crate) constant: Option<Const>,
+    /// Constants it may be, where it is not known to be one.
+    pub(crate) possible: Vec<Const>,
     /// Its type's full name.
     pub(crate) type_name: Option<Rc<str>>,
     /// The dotted name it stands for, e.g. `flask.request.args`; `$name` for what came in as a parameter.
@@ -118,7 +123,12 @@ impl Value {
     pub(crate) fn join(mut self, other: &Self) -> Self {
         merge_flows(&mut self.flows, &other.flows, true);
         if self.constant != other.constant {
+            self.may_be(self.constant.clone());
+            self.may_be(other.constant.clone());
             self.constant = None;
+        }
+        for constant in &other.possible {
+            self.may_be(Some(constant.clone()));
         }
         if self.type_name != other.type_name {
             // `None` on one side is usually a null or an empty default.
@@ -134,6 +144,16 @@ impl Value {
             self.function = None;
         }
         self
+    }
+
+    /// Notes a constant that the value may be.
+    pub(crate) fn may_be(&mut self, constant: Option<Const>) {
+        if let Some(constant @ (Const::Text(_) | Const::Int(_) | Const::Bool(_))) = constant
+            && self.possible.len() < MAX_POSSIBLE
+            && !self.possible.contains(&constant)
+        {
+            self.possible.push(constant);
+        }
     }
 
     /// Whether the constant is known to count as true or false.
@@ -201,8 +221,13 @@ impl Object {
     pub(crate) fn of_kind(kind: ContainerKind) -> Self {
         match kind {
             ContainerKind::List => Self::list(Vec::new()),
-            ContainerKind::Map | ContainerKind::Buffer => Self {
+            ContainerKind::Map => Self {
                 kind: Some(kind),
+                ..Self::default()
+            },
+            ContainerKind::Buffer => Self {
+                kind: Some(kind),
+                rest: Value::constant(Const::Text(Rc::from(""))),
                 ..Self::default()
             },
         }
@@ -278,6 +303,8 @@ pub(crate) struct State {
     /// The file's top level first, then the running function and, for closures, the functions around it.
     pub(crate) frames: Vec<Rc<Frame>>,
     pub(crate) heap: Rc<BTreeMap<ObjectId, Rc<Object>>>,
+    /// Objects of the top level, until something writes to them.
+    pub(crate) frozen: Rc<BTreeMap<ObjectId, Rc<Object>>>,
     /// Dangers that guards have ruled out, by source, for everything read from it.
     pub(crate) cleared: BTreeMap<u64, Dangers>,
     /// False behind a return, raise, break or continue.
@@ -305,7 +332,7 @@ impl State {
             }
         }
         if !Rc::ptr_eq(&joined.heap, &other.heap) {
-            join_heaps(Rc::make_mut(&mut joined.heap), &other.heap);
+            join_heaps(Rc::make_mut(&mut joined.heap), &other.heap, &joined.frozen);
         }
         joined
     }
@@ -330,10 +357,23 @@ impl State {
     }
 
     pub(crate) fn object(&self, value: &Value) -> Option<&Rc<Object>> {
-        self.heap.get(&value.object?)
+        self.object_at(value.object?)
+    }
+
+    pub(crate) fn object_at(&self, id: ObjectId) -> Option<&Rc<Object>> {
+        self.heap.get(&id).or_else(|| self.frozen.get(&id))
+    }
+
+    /// Sets the objects known so far apart, so that states that differ later need not be compared by them.
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = std::mem::take(&mut self.heap);
     }
 
     pub(crate) fn object_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
+        if !self.heap.contains_key(&id) {
+            let known = Rc::clone(self.frozen.get(&id)?);
+            Rc::make_mut(&mut self.heap).insert(id, known);
+        }
         Rc::make_mut(&mut self.heap).get_mut(&id).map(Rc::make_mut)
     }
 
@@ -450,13 +490,24 @@ fn clear_value(value: &mut Value, sources: &BTreeMap<u64, Dangers>) {
     }
 }
 
-fn join_heaps(mine: &mut BTreeMap<ObjectId, Rc<Object>>, theirs: &BTreeMap<ObjectId, Rc<Object>>) {
+type Heap = BTreeMap<ObjectId, Rc<Object>>;
+
+fn join_heaps(mine: &mut Heap, theirs: &Heap, frozen: &Heap) {
+    for (id, object) in mine.iter_mut().filter(|(id, _)| !theirs.contains_key(id)) {
+        if let Some(before) = frozen.get(id) {
+            Rc::make_mut(object).join(before);
+        }
+    }
     for (id, object) in theirs {
         match mine.get_mut(id) {
             Some(known) if Rc::ptr_eq(known, object) => {}
             Some(known) => Rc::make_mut(known).join(object),
             None => {
-                mine.insert(*id, Rc::clone(object));
+                let mut object = Rc::clone(object);
+                if let Some(before) = frozen.get(id) {
+                    Rc::make_mut(&mut object).join(before);
+                }
+                mine.insert(*id, object);
             }
         }
     }
