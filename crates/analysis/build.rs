@@ -62,9 +62,9 @@ fn rule_files(root: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     Ok(files)
 }
 
-fn add_file<'p>(
+fn add_file(
     text: &str,
-    packs: &mut BTreeMap<&'p str, Pack>,
+    packs: &mut BTreeMap<&str, Pack>,
     ids: &mut BTreeSet<String>,
 ) -> Result<(), Box<dyn Error>> {
     for document in serde_saphyr::from_multiple::<Value>(text)? {
@@ -87,10 +87,10 @@ fn add_file<'p>(
 }
 
 /// Puts one document where it belongs; one without `id` is a flow model.
-fn add_rule<'p>(
+fn add_rule(
     id: Option<&str>,
     rule: Map<String, Value>,
-    packs: &mut BTreeMap<&'p str, Pack>,
+    packs: &mut BTreeMap<&str, Pack>,
 ) -> Result<(), Box<dyn Error>> {
     if id.is_none() && rule.contains_key("message") {
         return Err("`id` is needed".into());

@@ -17,12 +17,17 @@ pub(crate) use self::message::placeholders as message_placeholders;
 
 use self::classify::Class;
 use self::report::Side;
+use self::symbols::Symbols;
 use crate::hit::Hit;
 use crate::language::Language;
 use crate::pack::{LanguageRules, Pack};
 use crate::rule::is_named_by;
+use crate::secrets::Scanner;
 use crate::source::{ParseFault, Source};
-use crate::{document, flow, secrets};
+use crate::{document, flow};
+
+/// Trees deeper than this are not searched: a rule that looks at all ancestors or descendants needs time by their depth.
+const DEEPEST: usize = 1_000;
 
 /// Reviews files one at a time, with the rules it was set up with.
 pub struct Analyser {
@@ -40,6 +45,7 @@ struct Settings {
 /// Hits of one side and whether everything was looked at.
 struct Looked {
     source: Source,
+    symbols: Symbols,
     hits: Vec<Hit>,
     outcome: Outcome,
 }
@@ -104,30 +110,34 @@ impl Analyser {
                 has_secrets,
                 ..
             } => {
-                let source = if *has_secrets { bytes } else { &[] };
-                Looked {
-                    source: Source::plain(source),
-                    hits: Vec::new(),
-                    outcome: skipped(*reason, detail),
-                }
+                let bytes = if *has_secrets { bytes } else { &[] };
+                Looked::new(Source::plain(bytes), skipped(*reason, detail))
             }
         };
         looked
             .hits
-            .extend(secrets::scan(looked.source.text(), path));
+            .extend(Scanner::new().scan(looked.source.text(), path));
         looked
             .hits
             .retain(|hit| !self.settings.is_off(&hit.rule.id));
-        Side::new(path, &looked.source, &self.settings).report(looked.hits, looked.outcome)
+        let side = Side {
+            path,
+            source: &looked.source,
+            settings: &self.settings,
+            symbols: &looked.symbols,
+        };
+        side.report(looked.hits, looked.outcome)
     }
 
     fn code(&self, bytes: &[u8], language: Language) -> Looked {
         let (source, fault) = Source::parse(bytes, language);
-        let mut looked = Looked {
-            outcome: outcome_of_code(&source, fault, language),
-            source,
-            hits: Vec::new(),
-        };
+        let outcome = outcome_of_code(&source, fault, language);
+        let mut looked = Looked::new(source, outcome);
+        if looked.symbols.depth() > DEEPEST {
+            let detail = format!("syntax nests deeper than {DEEPEST} levels");
+            looked.outcome = skipped(SkipReason::ParseError, &detail);
+            return looked;
+        }
         match self.pack.language(language) {
             Ok(rules) => looked.run(language, rules),
             Err(problems) => looked.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
@@ -136,13 +146,10 @@ impl Analyser {
     }
 
     fn text(&self, path: &RepoPath, bytes: &[u8], name: &str) -> Looked {
-        let mut looked = Looked {
-            source: Source::plain(bytes),
-            hits: Vec::new(),
-            outcome: Outcome::Assessed {
-                language: name.to_owned(),
-            },
+        let outcome = Outcome::Assessed {
+            language: name.to_owned(),
         };
+        let mut looked = Looked::new(Source::plain(bytes), outcome);
         if document::Format::of(path).is_some() {
             self.document(path, &mut looked);
         }
@@ -164,12 +171,21 @@ impl Analyser {
 }
 
 impl Looked {
+    fn new(source: Source, outcome: Outcome) -> Self {
+        Self {
+            symbols: Symbols::of(&source),
+            source,
+            hits: Vec::new(),
+            outcome,
+        }
+    }
+
     fn run(&mut self, language: Language, rules: &LanguageRules) {
         let Some(tree) = self.source.tree() else {
             return;
         };
         self.hits.extend(rules.matching.analyse(&self.source));
-        if !rules.flow_may_matter(self.source.text()) {
+        if rules.flow.is_empty() {
             return;
         }
         let root = tree.root().get_inner_node();

@@ -57,8 +57,7 @@ fn missing(rule: &Rule) -> Vec<String> {
     if rule.examples.good.len() < 2 {
         missing.push("at least two good examples are needed".to_owned());
     }
-    if let Body::Match(body) = &rule.body {
-        let known = variables(body);
+    if let Some(known) = names(&rule.body) {
         for name in message_placeholders(&rule.meta.message) {
             if !known.contains(name) {
                 missing.push(format!(
@@ -68,6 +67,15 @@ fn missing(rule: &Rule) -> Vec<String> {
         }
     }
     missing
+}
+
+/// The names a message may use, as far as they can be told from the rule.
+fn names(body: &Body) -> Option<BTreeSet<String>> {
+    match body {
+        Body::Match(body) => Some(variables(body)),
+        Body::Flow(_) => Some(["source", "sink"].map(str::to_owned).into()),
+        Body::Document(_) => None,
+    }
 }
 
 /// Every `$NAME` and `$$$NAME` that stands anywhere in a body.

@@ -26,6 +26,28 @@ impl RepoPath {
         Self(text)
     }
 
+    /// The path as git stores it: undoes [`RepoPath::from_bytes`].
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len());
+        let mut rest = self.0.as_bytes();
+        while let Some((first, tail)) = rest.split_first() {
+            if let Some(byte) = escaped_byte(rest) {
+                bytes.push(byte);
+                rest = &rest[4..];
+            } else {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+        // A name may hold the four characters `\xNN` themselves.
+        if Self::from_bytes(&bytes) == *self {
+            bytes
+        } else {
+            self.0.clone().into_bytes()
+        }
+    }
+
     /// The path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -46,6 +68,13 @@ impl RepoPath {
             _ => String::new(),
         }
     }
+}
+
+/// Reads `\xNN` if it stands for a byte that can be part of broken UTF-8.
+fn escaped_byte(text: &[u8]) -> Option<u8> {
+    let digits = text.strip_prefix(b"\\x")?.get(..2)?;
+    let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    (byte >= 0x80).then_some(byte)
 }
 
 impl From<&str> for RepoPath {

@@ -1,8 +1,17 @@
 //! Changed regions of a file: line numbers on both sides, and which lines a review may comment on.
 
+mod parse;
+mod patch;
+mod print;
+mod quote;
+
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
+
+pub use parse::{PatchSyntaxError, parse};
+pub use patch::{ApplyError, FilePatch};
+pub use print::print;
 
 /// A run of changed lines with up to three lines of context around it, as in a unified diff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +86,7 @@ impl CommentableLines {
                 if line.kind == LineKind::Added {
                     push(&mut lines.added, number);
                 }
-                number += 1;
+                number = number.saturating_add(1);
             }
         }
         lines
@@ -93,6 +102,16 @@ impl CommentableLines {
     #[must_use]
     pub fn is_shown(&self, line: u32) -> bool {
         self.shown.iter().any(|range| range.contains(&line))
+    }
+
+    /// The first line of `range` that the change wrote.
+    #[must_use]
+    pub fn first_added(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let next = self
+            .added
+            .partition_point(|written| written.end() < range.start());
+        let first = *self.added.get(next)?.start().max(range.start());
+        (first <= *range.end()).then_some(first)
     }
 
     /// The line of the diff nearest to `line`, an added one if there is any.
@@ -121,7 +140,7 @@ impl CommentableLines {
 
 fn push(ranges: &mut Vec<RangeInclusive<u32>>, line: u32) {
     match ranges.last_mut() {
-        Some(last) if *last.end() + 1 == line => *last = *last.start()..=line,
+        Some(last) if last.end().checked_add(1) == Some(line) => *last = *last.start()..=line,
         _ => ranges.push(line..=line),
     }
 }

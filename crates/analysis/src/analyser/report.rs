@@ -23,22 +23,13 @@ const SNIPPET_COLUMNS: usize = 240;
 
 /// One side of a file, ready to be reported on.
 pub(super) struct Side<'a> {
-    path: &'a RepoPath,
-    source: &'a Source,
-    settings: &'a Settings,
-    symbols: Symbols,
+    pub(super) path: &'a RepoPath,
+    pub(super) source: &'a Source,
+    pub(super) settings: &'a Settings,
+    pub(super) symbols: &'a Symbols,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(path: &'a RepoPath, source: &'a Source, settings: &'a Settings) -> Self {
-        Self {
-            path,
-            source,
-            settings,
-            symbols: Symbols::of(source),
-        }
-    }
-
     /// Everything the reviewer is told of this side.
     pub(super) fn report(&self, hits: Vec<Hit>, outcome: Outcome) -> SideReport {
         let mask = Mask::of(&hits, self.source.text());
@@ -67,13 +58,12 @@ impl<'a> Side<'a> {
     }
 
     fn finding(&self, hit: &Hit, mask: &Mask) -> Finding {
-        let text = self.source.text();
         let rule = &hit.rule;
         let symbol = self.symbols.around(hit.range.start);
         let code = hit
             .code
             .as_deref()
-            .unwrap_or_else(|| text.get(hit.range.clone()).unwrap_or_default());
+            .unwrap_or_else(|| self.start(&hit.range));
         let location = self.location(&hit.range);
         Finding {
             rule: rule.id.clone(),
@@ -99,6 +89,18 @@ impl<'a> Side<'a> {
             fingerprint: stem(&rule.id, symbol, code),
             location,
         }
+    }
+
+    /// The first lines of a place: a long match keeps its fingerprint when something far inside it changes.
+    fn start(&self, range: &Range<usize>) -> &str {
+        let last = self.source.lines().line(range.start) + SNIPPET_LINES - 1;
+        let end = self
+            .source
+            .lines()
+            .range(last)
+            .end
+            .clamp(range.start, range.end);
+        self.source.text().get(range.start..end).unwrap_or_default()
     }
 
     fn location(&self, range: &Range<usize>) -> Location {

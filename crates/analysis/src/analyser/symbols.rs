@@ -14,6 +14,7 @@ use crate::source::Source;
 #[derive(Default)]
 pub(super) struct Symbols {
     list: Vec<Named>,
+    depth: usize,
 }
 
 struct Named {
@@ -39,6 +40,11 @@ impl Symbols {
             symbols.collect(tree.root().get_inner_node(), source.text(), language);
         }
         symbols
+    }
+
+    /// How deeply the syntax tree nests.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
     }
 
     /// The innermost named piece around a byte.
@@ -69,6 +75,7 @@ impl Symbols {
         // Numbers of the named pieces around the cursor; they end where their range ends.
         let mut open: Vec<usize> = Vec::new();
         let mut cursor = root.walk();
+        let mut depth = 0;
         loop {
             let node = cursor.node();
             while let Some(last) = open.last().and_then(|index| self.list.get(*index)) {
@@ -86,12 +93,15 @@ impl Symbols {
                 self.list.push(named);
             }
             if cursor.goto_first_child() {
+                depth += 1;
+                self.depth = self.depth.max(depth);
                 continue;
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
                     return;
                 }
+                depth -= 1;
             }
         }
     }

@@ -10,7 +10,7 @@ use super::model::{Candidates, NamePattern, Selector, When};
 use super::rules::{ALL_DANGERS, Dangers, Source};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
-    BEHIND_PREFIX, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
+    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
     merge_flows,
 };
 
@@ -292,11 +292,14 @@ impl<'a> Run<'a> {
     }
 
     fn may_follow(&self, id: FunctionId) -> bool {
-        self.activations.len() <= MAX_DEPTH
-            && !self
-                .activations
-                .iter()
-                .any(|activation| activation.function == id)
+        self.activations.len() <= MAX_DEPTH && !self.activations.iter().any(|activation| activation.function == id)
+    }
+
+    /// Whether following a call can show anything: something untrusted goes in, or may come out.
+    fn is_worth_following(&self, id: FunctionId, receiver: Option<&Value>, call: &Evaluated<'a>, state: &State) -> bool {
+        let carries = |value: &Value| value.function.is_some() || !state.flows(value, true).is_empty();
+        self.may_bring_flows(id)
+            || self.has_flows.get() && (self.unit.functions[id].is_closure || receiver.into_iter().chain(&call.arguments).any(carries))
     }
 
     fn run_inside(
@@ -306,7 +309,7 @@ impl<'a> Run<'a> {
         call: &Evaluated<'a>,
         state: &mut State,
     ) -> Option<Value> {
-        if !self.may_follow(id) {
+        if !self.may_follow(id) || !self.is_worth_following(id, receiver.as_ref(), call, state) {
             return None;
         }
         if let Some(activation) = self.activations.last_mut() {
@@ -435,7 +438,7 @@ impl<'a> Run<'a> {
         self.open_parameters(function, &mut frame, &mut inner);
         for parameter in &function.parameters {
             if let Some(value) = frame.get_mut(&parameter.name) {
-                merge_flows(&mut value.flows, given, true);
+                merge_flows(&mut Rc::make_mut(value).flows, given, true);
             }
         }
         if let Some(last) = inner.frames.last_mut() {
@@ -487,7 +490,8 @@ impl<'a> Run<'a> {
         self.raising_guards(call, state);
         self.retypes(call, state);
         self.fills(call, state);
-        value.flows = self.carried(call, state);
+        let taken = self.taken_by_call(call);
+        value.flows = self.carried(call, &taken, state);
         if rules.clean.has(&call.names) {
             value.flows.clear();
         } else if let Some((clears, marks)) = self.sanitizer(call, state) {
@@ -505,10 +509,10 @@ impl<'a> Run<'a> {
                 .iter_mut()
                 .for_each(|flow| flow.cleared = ALL_DANGERS);
         } else {
-            value
-                .flows
-                .iter_mut()
-                .for_each(|flow| flow.marks |= PART | UNKNOWN_CALL);
+            let is_taken = |flow: &Flow| taken.iter().any(|own| own.source == flow.source);
+            for flow in value.flows.iter_mut().filter(|flow| !is_taken(flow)) {
+                flow.marks |= PART | UNKNOWN_CALL;
+            }
             self.fill_unknown(call, state);
         }
         self.default_constant(call, &mut value);
@@ -606,25 +610,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What a method takes out of a collection of untrusted values: a source of its own.
+    fn taken_by_call(&self, call: &Evaluated<'a>) -> Vec<Flow> {
+        let Some((receiver, expr)) = &call.receiver else {
+            return Vec::new();
+        };
+        if !receiver.flows.iter().any(|flow| flow.marks & COLLECTION != 0) {
+            return Vec::new();
+        }
+        let first = call.call.arguments.first();
+        let key = first.map_or("", |argument| self.source_text(argument.value.span));
+        self.taken_from(receiver, key, expr.span)
+    }
+
     /// What a call nobody knows would hand on: what its receiver and its arguments carry, and what callbacks return.
-    fn carried(&mut self, call: &Evaluated<'a>, state: &mut State) -> Vec<Flow> {
-        let mut flows = Vec::new();
-        if let Some((receiver, expr)) = &call.receiver {
-            let own = if receiver
-                .flows
-                .iter()
-                .any(|flow| flow.marks & super::value::COLLECTION != 0)
-            {
-                let key = call
-                    .call
-                    .arguments
-                    .first()
-                    .map_or("", |argument| self.source_text(argument.value.span));
-                self.taken_from(receiver, key, expr.span)
-            } else {
-                state.flows(receiver, true)
-            };
-            merge_flows(&mut flows, &own, false);
+    fn carried(&mut self, call: &Evaluated<'a>, taken: &[Flow], state: &mut State) -> Vec<Flow> {
+        let mut flows = taken.to_vec();
+        if let Some((receiver, _)) = &call.receiver
+            && taken.is_empty()
+        {
+            merge_flows(&mut flows, &state.flows(receiver, true), false);
         }
         let template = call
             .receiver

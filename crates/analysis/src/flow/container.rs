@@ -17,7 +17,7 @@ impl<'a> Run<'a> {
         }
         let (receiver, _) = call.receiver.as_ref()?;
         let id = receiver.object?;
-        let object = state.heap.get(&id)?;
+        let object = state.object_at(id)?;
         match object.kind? {
             ContainerKind::List => self.list_method(id, call, state),
             ContainerKind::Map => self.map_method(id, call, state),
@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
                 &call.arguments[..]
             };
             let key = self.joined_key(keys);
-            let object = state.heap.get(&id)?;
+            let object = state.object_at(id)?;
             let found = read(object, key.as_deref());
             return Some(if has_default {
                 found.join(&call.arguments[count - 1])
@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
             "keys" | "keySet" | "size" | "containsKey" | "has" | "has_key" | "isEmpty"
             | "add_section" => Some(Value::default()),
             "values" | "items" | "entries" | "entrySet" => {
-                let any = state.heap.get(&id)?.any();
+                let any = state.object_at(id)?.any();
                 Some(Value {
                     constant: None,
                     ..any
@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
     /// Whether a map takes keys of two parts (section and option), as written by a call with three arguments.
     fn is_section_map(&self, id: ObjectId, call: &Evaluated<'a>, state: &State) -> bool {
         let key = self.joined_key(&call.arguments);
-        let object = state.heap.get(&id);
+        let object = state.object_at(id);
         match (key, object) {
             (Some(key), Some(object)) => {
                 object.entries.contains_key(&key)
@@ -300,7 +300,7 @@ impl<'a> Run<'a> {
 
     /// Reads an element by key or index.
     pub(crate) fn fetch(&mut self, id: ObjectId, key: Option<&Const>, state: &State) -> Value {
-        let Some(object) = state.heap.get(&id) else {
+        let Some(object) = state.object_at(id) else {
             return Value::default();
         };
         match (&object.elements, key) {

@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
             }
             let source = Source {
                 label: flow.label,
-                what: source_words(flow),
+                what: flow.origin().1,
                 collection: false,
                 fills: Vec::new(),
                 except_type: Vec::new(),
@@ -501,17 +501,6 @@ pub(crate) fn fixes_target(text: &str) -> bool {
                 && !text.starts_with("/\\")
                 && text.len() > 1
         }
-    }
-}
-
-fn source_words(flow: &Flow) -> std::sync::Arc<str> {
-    let mut trace = &flow.trace;
-    while let Some(before) = &trace.before {
-        trace = before;
-    }
-    match &trace.what {
-        super::value::Step::Source(what) => std::sync::Arc::clone(what),
-        _ => std::sync::Arc::from("untrusted input"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::ir::{Block, Case, Expr, ExprKind, FunctionId, Name, Op, Place, Span, Stmt};
+use super::rules::ContainerKind;
 use super::run::{Activation, Exit, Run, traced};
 use super::value::{COLLECTION, Flow, Frame, Object, State, Step, Value};
 
@@ -540,6 +541,9 @@ impl<'a> Run<'a> {
     /// Any element of a value that is gone through.
     pub(crate) fn element(&mut self, value: &Value, state: &State) -> Value {
         let mut element = match state.object(value) {
+            Some(object) if self.unit.maps_yield_keys && object.kind == Some(ContainerKind::Map) => {
+                Value::default()
+            }
             Some(object) => object.any(),
             None => Value::default(),
         };
@@ -570,7 +574,7 @@ impl<'a> Run<'a> {
         }
         element.constant = None;
         let mut list = Object {
-            kind: Some(super::rules::ContainerKind::List),
+            kind: Some(ContainerKind::List),
             rest: element,
             ..Object::default()
         };

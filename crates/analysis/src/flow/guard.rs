@@ -5,12 +5,12 @@ use super::ir::{Call, Const, Expr, ExprKind, Op};
 use super::model::Selector;
 use super::rules::{ALL_DANGERS, Dangers, Guard};
 use super::run::{Exit, Run};
-use super::value::{HOST, PART, State, Value, common, mark_bit};
+use super::value::{Flow, HOST, PART, State, Value, common, mark_bit};
 
 impl<'a> Run<'a> {
     /// Takes a condition for true or false and notes what follows from it.
     pub(crate) fn refine(&mut self, condition: &'a Expr, truth: bool, state: &mut State) {
-        if !state.is_live || !self.step() {
+        if !self.has_flows.get() || !state.is_live || !self.step() {
             return;
         }
         match &condition.kind {
@@ -184,13 +184,10 @@ impl<'a> Run<'a> {
             return;
         };
         let needed = guard.needs.map_or(0, mark_bit);
-        let flows: Vec<u64> = state
-            .flows(value, true)
-            .iter()
-            .filter(|flow| flow.marks & needed == needed)
-            .map(|flow| flow.source)
-            .collect();
-        state.clear(&flows, guard.clears);
+        // What holds for a part, such as a file's extension, says nothing of the rest.
+        let counts = |flow: &Flow| flow.marks & needed == needed && (needed != 0 || flow.marks & PART == 0);
+        let sources: Vec<u64> = state.flows(value, true).into_iter().filter(counts).map(|flow| flow.source).collect();
+        state.clear(&sources, guard.clears);
     }
 
     /// Equality, membership and predicates, by the names that all languages use.

@@ -41,6 +41,8 @@ pub struct Unit {
     pub imports: BTreeMap<Name, Name>,
     /// Functions that can be called by their bare name from anywhere in the file.
     pub named: BTreeMap<Name, FunctionId>,
+    /// Whether going through a map gives its keys (Python) rather than its values.
+    pub maps_yield_keys: bool,
     /// Classes by name.
     pub class_names: BTreeMap<Name, ClassId>,
 }

@@ -433,18 +433,23 @@ impl<T: Clone> NameIndex<T> {
         self.find(names).next().is_some()
     }
 
-    /// The class names of constructors, which are listed as `Class.<new>`.
-    pub(crate) fn constructor_names(&self) -> Vec<String> {
-        let patterns = self.by_last.get("<new>").into_iter().flatten();
-        patterns
-            .map(|(pattern, _)| last_segment(pattern.text.trim_end_matches(".<new>")).to_owned())
-            .collect()
+    /// Of each pattern, its last segment and the one before, as they are written, and what it stands for.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (Vec<String>, &T)> {
+        let patterns = self.by_last.values().flatten();
+        patterns.map(|(pattern, meaning)| (written_segments(&pattern.text), meaning))
     }
 
-    /// All last segments.
-    pub(crate) fn last_segments(&self) -> impl Iterator<Item = &str> {
-        self.by_last.keys().map(String::as_str)
+    /// Everything that is listed.
+    pub(crate) fn meanings(&self) -> impl Iterator<Item = &T> {
+        self.by_last.values().flatten().map(|(_, meaning)| meaning)
     }
+}
+
+/// The last two segments of a name, the last one first; constructors are written by their class name.
+fn written_segments(name: &str) -> Vec<String> {
+    let name = name.trim_end_matches(".<new>").trim_end_matches(".*");
+    let mut segments = name.rsplit(['.', '/']).map(|segment| segment.trim_start_matches('$').to_owned());
+    segments.by_ref().filter(|segment| !segment.is_empty() && segment != "*").take(2).collect()
 }
 
 /// The names under which something may be known: through imports, and through the type of its receiver.

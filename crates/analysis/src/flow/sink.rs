@@ -28,7 +28,7 @@ impl<'a> Run<'a> {
             if self.is_meant(call, wrong.receiver.as_ref()) && self.holds(&wrong.when, call, state)
             {
                 let sink = self.short(call.span);
-                self.report(rule, call.span, None, &sink);
+                self.report(rule, call.span, &[], &sink, "");
             }
         }
         self.check_keywords(call, state);
@@ -55,22 +55,23 @@ impl<'a> Run<'a> {
             if sink.argv && is_harmless_vector(value, call, state) {
                 continue;
             }
-            if let Some(flow) = self.reaching(rule, sink, value, state) {
+            let flows = self.reaching(rule, sink, value, state);
+            if !flows.is_empty() {
                 let sink = self.short(call.span);
-                self.report(rule, call.span, Some(&flow), &sink);
+                self.report(rule, call.span, &flows, &sink, &call.names.last);
                 return;
             }
         }
     }
 
-    /// The first flow of a value that is dangerous to a sink.
+    /// The flows of a value that are dangerous to a sink.
     fn reaching(
         &self,
         rule: usize,
         sink: &SinkEntry,
         value: &Value,
         state: &State,
-    ) -> Option<Flow> {
+    ) -> Vec<Flow> {
         let flow_rule = &self.rules.rules[rule];
         let counts = |flow: &Flow| {
             flow.label & flow_rule.labels != 0
@@ -78,7 +79,8 @@ impl<'a> Run<'a> {
                 && !(sink.direct && flow.marks & UNKNOWN_CALL != 0)
                 && !(sink.prefix && flow.marks & BEHIND_PREFIX != 0)
         };
-        state.flows(value, !sink.shallow).into_iter().find(counts)
+        let flows = state.flows(value, !sink.shallow);
+        flows.into_iter().filter(counts).collect()
     }
 
     /// Assignments to fields.
@@ -101,9 +103,10 @@ impl<'a> Run<'a> {
                 .receiver
                 .as_ref()
                 .is_none_or(|pattern| pattern.is_match(self.source_text(base.span)));
-            if meant && let Some(flow) = self.reaching(rule, &sink, value, state) {
+            let flows = self.reaching(rule, &sink, value, state);
+            if meant && !flows.is_empty() {
                 let text = self.short(span);
-                self.report(rule, span, Some(&flow), &text);
+                self.report(rule, span, &flows, &text, name);
             }
         }
         let uses: Vec<_> = self.rules.use_assigns.find(&names).cloned().collect();
@@ -114,7 +117,7 @@ impl<'a> Run<'a> {
                 .all(|condition| self.holds_for(condition, Some((value, base)), state))
             {
                 let text = self.short(span);
-                self.report(rule, span, None, &text);
+                self.report(rule, span, &[], &text, "");
             }
         }
     }
@@ -138,12 +141,11 @@ impl<'a> Run<'a> {
             .cloned()
             .collect();
         for (rule, sink) in sinks {
-            let found = self
-                .reaching(rule, &sink, value, state)
-                .or_else(|| self.reaching(rule, &sink, key, state));
-            if let Some(flow) = found {
+            let mut flows = self.reaching(rule, &sink, value, state);
+            flows.append(&mut self.reaching(rule, &sink, key, state));
+            if !flows.is_empty() {
                 let text = self.short(span);
-                self.report(rule, span, Some(&flow), &text);
+                self.report(rule, span, &flows, &text, path);
             }
         }
     }
@@ -163,8 +165,9 @@ impl<'a> Run<'a> {
         for (pattern, (rule, sink)) in &self.rules.sink_variables {
             let named = pattern.is_match(name)
                 || function.as_ref().is_some_and(|name| pattern.is_match(name));
-            if named && let Some(flow) = self.reaching(*rule, sink, value, state) {
-                self.report(*rule, span, Some(&flow), name);
+            let flows = self.reaching(*rule, sink, value, state);
+            if named && !flows.is_empty() {
+                self.report(*rule, span, &flows, name, name);
             }
         }
     }
@@ -198,17 +201,17 @@ impl<'a> Run<'a> {
                     .receiver
                     .as_ref()
                     .is_none_or(|pattern| pattern.is_match(&annotation.text));
-                if meant && let Some(flow) = self.reaching(rule, &sink, value, state) {
+                let flows = self.reaching(rule, &sink, value, state);
+                if meant && !flows.is_empty() {
                     let text = self.short(expr.span);
-                    self.report(rule, expr.span, Some(&flow), &text);
+                    self.report(rule, expr.span, &flows, &text, "return");
                 }
             }
         }
         for (pattern, (rule, sink)) in &self.rules.sink_variables {
-            if pattern.is_match(&function.name)
-                && let Some(flow) = self.reaching(*rule, sink, value, state)
-            {
-                self.report(*rule, expr.span, Some(&flow), &function.name);
+            let flows = self.reaching(*rule, sink, value, state);
+            if pattern.is_match(&function.name) && !flows.is_empty() {
+                self.report(*rule, expr.span, &flows, &function.name, "return");
             }
         }
     }

@@ -11,8 +11,8 @@ use tree_sitter::{ParseOptions, ParseState, Parser};
 use super::{Tree, nesting};
 use crate::language::Language;
 
-/// How often the parser may report progress for each byte of text; honest code needs about 0.02.
-const REPORTS_PER_BYTE: usize = 1;
+/// How many bytes of text earn the parser one more report of progress; honest code has a report every 50 to 100 bytes.
+const BYTES_PER_REPORT: usize = 4;
 /// Reports that even the smallest text may have.
 const REPORTS_AT_LEAST: usize = 20_000;
 
@@ -72,7 +72,7 @@ fn parser_for(language: Language) -> Result<Parser, ParseFault> {
 }
 
 fn parse(parser: &mut Parser, text: &[u8]) -> Option<tree_sitter::Tree> {
-    let mut reports_left = REPORTS_AT_LEAST.max(text.len() * REPORTS_PER_BYTE);
+    let mut reports_left = REPORTS_AT_LEAST.max(text.len() / BYTES_PER_REPORT);
     let mut progress = |_: &ParseState| match reports_left.checked_sub(1) {
         Some(left) => {
             reports_left = left;

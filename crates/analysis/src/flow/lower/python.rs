@@ -20,6 +20,7 @@ pub(super) fn lower(text: &str, root: Node<'_>) -> Unit {
         tree: Lowering::new(text),
         scopes: vec![Scope::default()],
     };
+    python.tree.unit.maps_yield_keys = true;
     python.imports(root);
     let body = python.statements(root);
     python.tree.unit.functions[0].body = body;
