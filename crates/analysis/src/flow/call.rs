@@ -657,6 +657,11 @@ impl<'a> Run<'a> {
             .collect();
         for id in callbacks {
             let given = flows.clone();
+            // What a mapping gives is what its function returns, and nothing of what went in.
+            let maps = ["map", "flatMap", "mapToObj", "mapToInt", "thenApply"];
+            if maps.contains(&call.names.last.as_ref()) && self.may_follow(id) {
+                flows.clear();
+            }
             let returned = self.call_back(id, &given, state);
             merge_flows(&mut flows, &returned, false);
         }

@@ -5,6 +5,8 @@ mod expressions;
 mod methods;
 mod shapes;
 mod statements;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::collections::BTreeMap;
