@@ -1,5 +1,6 @@
 //! Lowering: a syntax tree becomes the small language that data flow is computed on.
 
+mod javascript;
 mod python;
 mod tree;
 
@@ -11,11 +12,9 @@ use crate::language::Language;
 pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Option<Unit> {
     match language {
         Language::Python => Some(python::lower(text, root)),
-        Language::JavaScript
-        | Language::TypeScript
-        | Language::Tsx
-        | Language::Java
-        | Language::Go
-        | Language::Rust => None,
+        Language::JavaScript | Language::TypeScript | Language::Tsx => {
+            Some(javascript::lower(text, root))
+        }
+        Language::Java | Language::Go | Language::Rust => None,
     }
 }
