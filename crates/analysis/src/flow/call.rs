@@ -502,7 +502,7 @@ impl<'a> Run<'a> {
         } else if rules.lookups.has(&call.names) {
             // Found in the receiver; nothing was made of it.
         } else if rules.whole.has(&call.names) {
-            value.constant = self.whole_constant(call);
+            value.constant = self.whole_constant(call).filter(|_| value.flows.is_empty());
         } else if sounds_cleaning(&call.names.last) {
             value
                 .flows
@@ -655,13 +655,23 @@ impl<'a> Run<'a> {
             .iter()
             .filter_map(|value| value.function)
             .collect();
+        if callbacks.is_empty() {
+            return flows;
+        }
+        let name = call.names.last.as_ref();
+        let given = if self.rules.clean.has(&call.names) {
+            Vec::new()
+        } else if hands_on_elements(name) {
+            flows.clone()
+        } else {
+            let mut given = flows.clone();
+            given.iter_mut().for_each(|flow| flow.marks |= PART | UNKNOWN_CALL);
+            given
+        };
+        if maps_elements(name) && callbacks.iter().all(|id| self.may_follow(*id)) {
+            flows.clear();
+        }
         for id in callbacks {
-            let given = flows.clone();
-            // What a mapping gives is what its function returns, and nothing of what went in.
-            let maps = ["map", "flatMap", "mapToObj", "mapToInt", "thenApply"];
-            if maps.contains(&call.names.last.as_ref()) && self.may_follow(id) {
-                flows.clear();
-            }
             let returned = self.call_back(id, &given, state);
             merge_flows(&mut flows, &returned, false);
         }
@@ -889,6 +899,20 @@ fn equals(constant: &Const, wanted: &serde_json::Value) -> bool {
         (Const::Text(a), serde_json::Value::String(b)) => a.as_ref() == b,
         _ => false,
     }
+}
+
+/// Whether a callback gets what the receiver holds, as it is.
+fn hands_on_elements(name: &str) -> bool {
+    let passes = ["forEach", "filter", "find", "some", "every", "sort", "reduce", "on", "once"];
+    maps_elements(name) || passes.contains(&name)
+}
+
+/// Whether the result is what a callback makes of the receiver, and nothing else.
+fn maps_elements(name: &str) -> bool {
+    matches!(
+        name,
+        "map" | "flatMap" | "then" | "mapToObj" | "mapToInt" | "thenApply"
+    )
 }
 
 /// Whether a function nobody knows says by its name that it makes its argument harmless.

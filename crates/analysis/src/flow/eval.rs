@@ -44,7 +44,10 @@ impl<'a> Run<'a> {
             ExprKind::Map(entries) => self.map(entries, state),
             ExprKind::Comprehension(comprehension) => self.comprehension(comprehension, state),
             ExprKind::Closure(id) => {
-                if let Some(activation) = self.activations.last_mut() {
+                // Functions that use nobody's variables are entries of their own.
+                if self.unit.functions[*id].is_closure
+                    && let Some(activation) = self.activations.last_mut()
+                {
                     activation.pending.insert(*id);
                 }
                 Value {
@@ -296,16 +299,7 @@ impl<'a> Run<'a> {
                     ..Value::carrying(flows)
                 }
             }
-            Op::Subtract | Op::Multiply | Op::Divide => {
-                // A number: nothing of a text is left, but one that can be guessed still can.
-                let mut flows = a.flows;
-                merge_flows(&mut flows, &b.flows, false);
-                let random = self.rules.known_danger("random");
-                flows
-                    .iter_mut()
-                    .for_each(|flow| flow.cleared |= ALL_DANGERS & !random);
-                Value::carrying(flows)
-            }
+            Op::Subtract | Op::Multiply | Op::Divide => self.number(&a, &b, state),
             _ => Value::default(),
         }
     }
@@ -322,6 +316,18 @@ impl<'a> Run<'a> {
                 .for_each(|flow| flow.cleared |= clears);
         }
         value.type_name = Some(Rc::clone(type_name));
+    }
+
+    /// A number computed from others: it does no harm, but can be guessed if they can.
+    fn number(&self, a: &Value, b: &Value, state: &State) -> Value {
+        let random = self.rules.known_danger("random");
+        if random == 0 {
+            return Value::default();
+        }
+        let mut flows = state.flows(a, false);
+        merge_flows(&mut flows, &state.flows(b, false), false);
+        flows.iter_mut().for_each(|flow| flow.cleared |= !random);
+        Value::carrying(flows)
     }
 
     fn short_circuit(

@@ -1,6 +1,7 @@
 //! Lowering: a syntax tree becomes the small language that data flow is computed on.
 
 mod java;
+mod javascript;
 mod python;
 mod tree;
 
@@ -13,10 +14,9 @@ pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Opti
     match language {
         Language::Java => Some(java::lower(text, root)),
         Language::Python => Some(python::lower(text, root)),
-        Language::JavaScript
-        | Language::TypeScript
-        | Language::Tsx
-        | Language::Go
-        | Language::Rust => None,
+        Language::JavaScript | Language::TypeScript | Language::Tsx => {
+            Some(javascript::lower(text, root))
+        }
+        Language::Go | Language::Rust => None,
     }
 }

@@ -127,6 +127,11 @@ impl Reach {
         }
     }
 
+    /// Whether something can be found from there, perhaps by way of a field.
+    pub(crate) fn matters(self) -> bool {
+        self.wrong || self.source != 0
+    }
+
     /// Whether something can be found from there.
     pub(crate) fn is_worth(self) -> bool {
         self.wrong || self.source & self.sink != 0
@@ -166,38 +171,74 @@ fn own(span: Span, places: &Places) -> Reach {
     }
 }
 
-/// The functions of the file whose names a function mentions; methods also reach their siblings, through fields.
+/// The functions of the file that a function may call, by the names it mentions.
+///
+/// A method counts if it is named on the own object, or where the function names its class too.
 fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
     let mut references: Vec<BTreeSet<FunctionId>> = vec![BTreeSet::new(); unit.functions.len()];
-    let mut named: BTreeMap<&str, BTreeSet<FunctionId>> = BTreeMap::new();
-    for (id, function) in unit.functions.iter().enumerate().filter(|(_, function)| function.name.len() > 1) {
-        named.entry(&function.name).or_default().insert(id);
-    }
-    for class in &unit.classes {
-        let methods: BTreeSet<FunctionId> = class.methods.values().copied().collect();
-        for method in &methods {
-            references[*method].extend(&methods);
+    let mentions = mentions(unit, text);
+    let named = by_name(unit);
+    for (id, mentioned) in mentions.iter().enumerate() {
+        let own_class = unit.functions[id].class;
+        let classes: BTreeSet<usize> =
+            mentioned.keys().filter_map(|name| unit.class_names.get(*name)).copied().collect();
+        for class in &classes {
+            references[id].extend(unit.classes[*class].methods.get("<new>"));
         }
-        if class.name.len() > 1 {
-            named.entry(&class.name).or_default().extend(&methods);
-        }
-    }
-    let names: Vec<&str> = named.keys().copied().collect();
-    let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&names) else {
-        return references;
-    };
-    let mut starts: Vec<(u32, FunctionId)> =
-        unit.functions.iter().enumerate().map(|(id, function)| (function.span.start, id)).collect();
-    starts.sort_unstable();
-    for hit in automaton.find_iter(text) {
-        let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
-        let callees = &named[names[hit.pattern().as_usize()]];
-        let before = starts.partition_point(|(start, _)| *start <= at);
-        for (_, id) in starts[..before].iter().rev().take(64) {
-            if unit.functions[*id].span.end > at {
-                references[*id].extend(callees);
+        for (name, on_itself) in mentioned {
+            for callee in named.get(name).into_iter().flatten() {
+                let may_call = match unit.functions[*callee].class {
+                    None => true,
+                    Some(class) if Some(class) == own_class => *on_itself,
+                    Some(class) => classes.contains(&class) || *on_itself && own_class.is_some(),
+                };
+                if may_call {
+                    references[id].insert(*callee);
+                }
             }
         }
     }
     references
+}
+
+fn by_name(unit: &Unit) -> BTreeMap<&str, Vec<FunctionId>> {
+    let mut named: BTreeMap<&str, Vec<FunctionId>> = BTreeMap::new();
+    for (id, function) in unit.functions.iter().enumerate().filter(|(_, function)| !function.name.is_empty()) {
+        named.entry(&function.name).or_default().push(id);
+    }
+    named
+}
+
+/// For each function, the names of functions and classes of the file in it, and whether they stand bare or on the own object.
+fn mentions<'u>(unit: &'u Unit, text: &str) -> Vec<BTreeMap<&'u str, bool>> {
+    let mut mentions: Vec<BTreeMap<&str, bool>> = vec![BTreeMap::new(); unit.functions.len()];
+    let names: BTreeSet<&str> = unit.functions.iter().map(|function| function.name.as_ref()).collect();
+    let names: Vec<&str> =
+        names.into_iter().chain(unit.class_names.keys().map(AsRef::as_ref)).filter(|name| !name.is_empty()).collect();
+    let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&names) else {
+        return mentions;
+    };
+    let mut starts: Vec<(u32, FunctionId)> =
+        unit.functions.iter().enumerate().map(|(id, function)| (function.span.start, id)).collect();
+    starts.sort_unstable();
+    for hit in automaton.find_iter(text).filter(|hit| is_whole_word(text.as_bytes(), hit.start(), hit.end())) {
+        let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
+        let name = names[hit.pattern().as_usize()];
+        let on_itself = is_on_itself(&text[..hit.start()]);
+        let before = starts.partition_point(|(start, _)| *start <= at);
+        for (_, id) in starts[..before].iter().rev().take(64) {
+            if unit.functions[*id].span.end > at {
+                *mentions[*id].entry(name).or_insert(false) |= on_itself;
+            }
+        }
+    }
+    mentions
+}
+
+/// Whether a name stands alone or behind `self.`, `this.` and the like.
+fn is_on_itself(before: &str) -> bool {
+    let Some(receiver) = before.strip_suffix('.').map(|before| before.trim_end_matches('?')) else {
+        return true;
+    };
+    ["self", "this", "cls", "super()", "super"].iter().any(|word| receiver.ends_with(word))
 }

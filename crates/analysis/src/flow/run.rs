@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         globals.freeze();
         for class in 0..self.unit.classes.len() {
             let methods = &self.unit.classes[class].methods;
-            if methods.values().any(|id| self.reach[*id].is_worth()) {
+            if methods.values().any(|id| self.reach[*id].matters()) {
                 self.class(class, &globals);
             }
         }
@@ -149,19 +149,25 @@ impl<'a> Run<'a> {
             },
         );
         self.initial_fields(class, globals);
-        for round in 0..2 {
-            let before = self.tainted_fields(class);
-            for id in constructor.into_iter().chain(
-                methods
-                    .iter()
-                    .copied()
-                    .filter(|id| Some(*id) != constructor),
-            ) {
-                self.entry(id, globals, Some(class));
-            }
-            if round == 0 && self.tainted_fields(class) == before {
-                break;
-            }
+        let all: Vec<FunctionId> =
+            constructor.into_iter().chain(methods.iter().copied().filter(|id| Some(*id) != constructor)).collect();
+        // First what may bring something untrusted in; only if it ends up in a field do the other methods matter.
+        let (bringing, other): (Vec<FunctionId>, Vec<FunctionId>) = all
+            .iter()
+            .copied()
+            .partition(|id| Some(*id) == constructor || self.reach[*id].source != 0 || self.reach[*id].wrong);
+        for id in bringing {
+            self.entry(id, globals, Some(class));
+        }
+        let tainted = self.tainted_fields(class);
+        if tainted.is_empty() {
+            return;
+        }
+        for id in other {
+            self.entry(id, globals, Some(class));
+        }
+        for id in all {
+            self.entry(id, globals, Some(class));
         }
     }
 
