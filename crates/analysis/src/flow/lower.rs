@@ -1,5 +1,6 @@
 //! Lowering: a syntax tree becomes the small language that data flow is computed on.
 
+mod go;
 mod python;
 mod tree;
 
@@ -11,11 +12,11 @@ use crate::language::Language;
 pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Option<Unit> {
     match language {
         Language::Python => Some(python::lower(text, root)),
+        Language::Go => Some(go::lower(text, root)),
         Language::JavaScript
         | Language::TypeScript
         | Language::Tsx
         | Language::Java
-        | Language::Go
         | Language::Rust => None,
     }
 }
