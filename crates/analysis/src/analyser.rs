@@ -185,7 +185,7 @@ impl Looked {
             return;
         };
         self.hits.extend(rules.matching.analyse(&self.source));
-        if !rules.flow_may_matter(self.source.text()) {
+        if rules.flow.is_empty() {
             return;
         }
         let root = tree.root().get_inner_node();

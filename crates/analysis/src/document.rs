@@ -55,7 +55,9 @@ impl Format {
             "json" | "jsonc" => Some(Self::Json),
             "tf" | "hcl" | "tfvars" | "nomad" => Some(Self::Hcl),
             "dockerfile" | "containerfile" => Some(Self::Dockerfile),
-            "md" | "txt" | "sh" | "dockerignore" | "j2" | "tmpl" | "tpl" => None,
+            "md" | "txt" | "sh" | "dockerignore" | "j2" | "tmpl" | "tpl" | "template" | "erb" => {
+                None
+            }
             _ if is_dockerfile("dockerfile") || is_dockerfile("containerfile") => {
                 Some(Self::Dockerfile)
             }

@@ -9,6 +9,7 @@ mod guard;
 pub mod ir;
 pub mod lower;
 pub mod model;
+mod relevance;
 mod rules;
 mod run;
 mod sink;
@@ -27,8 +28,12 @@ pub fn analyse(
     root: tree_sitter::Node<'_>,
     rules: &FlowRules,
 ) -> (Vec<Hit>, bool) {
+    let Some(places) = rules.words().places(text) else {
+        return (Vec::new(), false);
+    };
     let Some(unit) = lower::unit(language, text, root) else {
         return (Vec::new(), false);
     };
-    run::Run::new(&unit, rules, text).whole()
+    let reach = relevance::of_functions(&unit, text, &places);
+    run::Run::new(&unit, rules, text, reach).whole()
 }

@@ -241,4 +241,6 @@ impl Evaluation {
 }
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;

@@ -172,6 +172,31 @@ fn a_rule_for_other_files_does_not_read_the_file() {
 }
 
 #[test]
+fn untrusted_text_is_followed_to_every_line_that_uses_it() {
+    let text = "on: issues\njobs:\n  read:\n    outputs:\n      title: ${{ steps.get.outputs.title }}\n    steps:\n      - id: get\n        env: {T: '${{ github.event.issue.title }}'}\n        run: echo \"title=$T\" >> $GITHUB_OUTPUT\n  use:\n    needs: read\n    steps:\n      - run: |\n          echo ok\n          echo ${{ needs.read.outputs.title }}\n          echo ${{ needs.read.outputs.other }}\n          echo ${{ github.event.issue.body }}\n";
+    let path = RepoPath::from(".github/workflows/a.yml");
+    let outcome = analyse(text, &path, &BUILT_IN);
+    let lines: Vec<_> = outcome
+        .hits
+        .iter()
+        .filter(|hit| hit.rule.id == "github-actions.script-injection")
+        .map(|hit| {
+            (
+                text[..hit.range.start].matches('\n').count() + 1,
+                hit.names["value"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (15, "github.event.issue.title"),
+            (17, "github.event.issue.body")
+        ]
+    );
+}
+
+#[test]
 fn aliases_of_aliases_end_in_bounded_time() {
     let mut text = "a0: &a0 [x, x]\n".to_owned();
     for level in 1..60 {

@@ -1,12 +1,13 @@
 //! Calls: sinks are checked, calls inside the file are followed, everything else does what the model says.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::eval::{fixes_target, settled};
 use super::fold;
 use super::ir::{Call, Const, Expr, ExprKind, FunctionId, Name, Receiver, Span};
-use super::model::{Candidates, Selector, When};
-use super::rules::{ALL_DANGERS, Dangers};
+use super::model::{Candidates, NamePattern, Selector, When};
+use super::rules::{ALL_DANGERS, Dangers, Source};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
     BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
@@ -114,7 +115,8 @@ impl<'a> Run<'a> {
             ExprKind::Field(base, name) => {
                 let value = self.eval(base, state);
                 let names = self.member_names(&value, name);
-                let callee = self.callee_member(&value, name, &names, state);
+                let count = call.arguments.len();
+                let callee = self.callee_member(&value, (name, count), &names, state);
                 (names, callee, Some((value, base.as_ref())))
             }
             _ => {
@@ -150,7 +152,13 @@ impl<'a> Run<'a> {
     }
 
     /// A method as a value, without what reading it as a field would do.
-    fn callee_member(&self, base: &Value, name: &Name, names: &Candidates, state: &State) -> Value {
+    fn callee_member(
+        &self,
+        base: &Value,
+        (name, count): (&Name, usize),
+        names: &Candidates,
+        state: &State,
+    ) -> Value {
         let mut callee = Value {
             path: names.path.clone(),
             ..Value::default()
@@ -161,25 +169,50 @@ impl<'a> Run<'a> {
             {
                 return known.clone();
             }
-            callee.function = object.class.and_then(|class| self.method(class, name, 0));
+            callee.function = object
+                .class
+                .and_then(|class| self.method(class, name, count));
         } else if let Some(class) = base
             .path
             .as_ref()
             .and_then(|path| self.unit.class_names.get(path))
         {
-            callee.function = self.method(*class, name, 0);
+            callee.function = self.method(*class, name, count);
         } else if let Some(class) = base
             .type_name
             .as_ref()
             .and_then(|type_name| self.unit.class_names.get(type_name))
         {
-            callee.function = self.method(*class, name, 0);
+            callee.function = self.method(*class, name, count);
         }
+        callee.function = callee.function.or_else(|| self.as_function(base, name));
         callee
     }
 
-    /// A method of a class of the file or of those it extends.
-    fn method(&self, class: usize, name: &Name, depth: u32) -> Option<FunctionId> {
+    /// A closure that is called by the method of the interface it stands for.
+    fn as_function(&self, base: &Value, name: &str) -> Option<FunctionId> {
+        let type_name = base.type_name.as_ref()?;
+        let calls = [
+            "apply",
+            "accept",
+            "test",
+            "run",
+            "get",
+            "call",
+            "applyAsInt",
+            "compare",
+        ];
+        let is_meant = calls.contains(&name) || self.unit.class_names.contains_key(type_name);
+        base.function.filter(|_| is_meant)
+    }
+
+    /// A method of a class of the file or of those it extends; the one with as many parameters, where names are overloaded.
+    fn method(&self, class: usize, name: &Name, count: usize) -> Option<FunctionId> {
+        self.inherited(class, &Rc::from(format!("{name}/{count}")), 0)
+            .or_else(|| self.inherited(class, name, 0))
+    }
+
+    fn inherited(&self, class: usize, name: &Name, depth: u32) -> Option<FunctionId> {
         let class = self.unit.classes.get(class)?;
         if let Some(found) = class.methods.get(name) {
             return Some(*found);
@@ -191,7 +224,7 @@ impl<'a> Run<'a> {
             .bases
             .iter()
             .filter_map(|base| self.unit.class_names.get(base))
-            .find_map(|base| self.method(*base, name, depth + 1))
+            .find_map(|base| self.inherited(*base, name, depth + 1))
     }
 
     /// Follows calls of functions, methods and classes of the file.
@@ -227,7 +260,7 @@ impl<'a> Run<'a> {
         if let Some(object) = state.object_mut(id) {
             object.entries.extend(fields);
         }
-        if let Some(constructor) = self.method(class, &Rc::from("<new>"), 0) {
+        if let Some(constructor) = self.method(class, &Rc::from("<new>"), call.arguments.len()) {
             self.run_inside(constructor, Some(this.clone()), call, state);
         }
         this
@@ -259,11 +292,14 @@ impl<'a> Run<'a> {
     }
 
     fn may_follow(&self, id: FunctionId) -> bool {
-        self.activations.len() <= MAX_DEPTH
-            && !self
-                .activations
-                .iter()
-                .any(|activation| activation.function == id)
+        self.activations.len() <= MAX_DEPTH && !self.activations.iter().any(|activation| activation.function == id)
+    }
+
+    /// Whether following a call can show anything: something untrusted goes in, or may come out.
+    fn is_worth_following(&self, id: FunctionId, receiver: Option<&Value>, call: &Evaluated<'a>, state: &State) -> bool {
+        let carries = |value: &Value| value.function.is_some() || !state.flows(value, true).is_empty();
+        self.may_bring_flows(id)
+            || self.has_flows.get() && (self.unit.functions[id].is_closure || receiver.into_iter().chain(&call.arguments).any(carries))
     }
 
     fn run_inside(
@@ -273,7 +309,7 @@ impl<'a> Run<'a> {
         call: &Evaluated<'a>,
         state: &mut State,
     ) -> Option<Value> {
-        if !self.may_follow(id) {
+        if !self.may_follow(id) || !self.is_worth_following(id, receiver.as_ref(), call, state) {
             return None;
         }
         if let Some(activation) = self.activations.last_mut() {
@@ -402,7 +438,7 @@ impl<'a> Run<'a> {
         self.open_parameters(function, &mut frame, &mut inner);
         for parameter in &function.parameters {
             if let Some(value) = frame.get_mut(&parameter.name) {
-                merge_flows(&mut value.flows, given, true);
+                merge_flows(&mut Rc::make_mut(value).flows, given, true);
             }
         }
         if let Some(last) = inner.frames.last_mut() {
@@ -423,14 +459,16 @@ impl<'a> Run<'a> {
         let rules = self.rules;
         let type_name = rules
             .call_types
-            .first(&call.names)
-            .map(|name| Rc::from(name.as_ref()))
+            .find(&call.names)
+            .find(|entry| self.holds(&entry.when, call, state))
+            .map(|entry| Rc::from(entry.type_name.as_str()))
             .or_else(|| self.constructed(call));
         let mut value = Value {
             type_name,
             ..Value::default()
         };
-        if let Some(source) = rules.source_calls.first(&call.names).cloned() {
+        let source = rules.source_calls.first(&call.names).cloned();
+        if let Some(source) = source.or_else(|| self.source_by_name(call)) {
             let identity = self.identity(call.span);
             let flow = self.flow(&source, call.span, &identity);
             for position in &source.fills {
@@ -450,6 +488,7 @@ impl<'a> Run<'a> {
             };
         }
         self.raising_guards(call, state);
+        self.retypes(call, state);
         self.fills(call, state);
         let taken = self.taken_by_call(call);
         value.flows = self.carried(call, &taken, state);
@@ -460,6 +499,8 @@ impl<'a> Run<'a> {
                 flow.cleared |= clears;
                 flow.marks |= marks;
             }
+        } else if rules.lookups.has(&call.names) {
+            // Found in the receiver; nothing was made of it.
         } else if rules.whole.has(&call.names) {
             value.constant = self.whole_constant(call);
         } else if sounds_cleaning(&call.names.last) {
@@ -474,6 +515,7 @@ impl<'a> Run<'a> {
             }
             self.fill_unknown(call, state);
         }
+        self.default_constant(call, &mut value);
         if call.call.is_new {
             value
                 .flows
@@ -481,6 +523,35 @@ impl<'a> Run<'a> {
                 .for_each(|flow| flow.marks &= !UNKNOWN_CALL);
         }
         value
+    }
+
+    /// `getProperty("name", "default")` and the like may give their default.
+    fn default_constant(&self, call: &Evaluated<'a>, value: &mut Value) {
+        let gets = ["getProperty", "getOrDefault", "getenv", "getString", "get"];
+        if let [_, default] = call.arguments.as_slice()
+            && gets.contains(&call.names.last.as_ref())
+            && call.receiver.is_some()
+        {
+            value.may_be(default.constant.clone());
+        }
+    }
+
+    /// A source that is known by what its name says and what it is called on or with.
+    fn source_by_name(&self, call: &Evaluated<'a>) -> Option<Arc<Source>> {
+        let values = || {
+            let receiver = call.receiver.iter().map(|(value, _)| value);
+            receiver.chain(&call.arguments)
+        };
+        let is_about = |types: &[NamePattern]| {
+            values().any(|value| {
+                let name = value.type_name.as_deref();
+                name.is_some_and(|name| types.iter().any(|known| known.matches(name)))
+            })
+        };
+        let mut known = self.rules.source_names.iter();
+        known
+            .find(|(name, types, _)| name.is_match(&call.names.last) && is_about(types))
+            .map(|(_, _, source)| Arc::clone(source))
     }
 
     fn constructed(&self, call: &Evaluated<'a>) -> Option<Name> {
@@ -493,6 +564,16 @@ impl<'a> Run<'a> {
     fn whole_constant(&self, call: &Evaluated<'a>) -> Option<Const> {
         let only = match (&call.receiver, call.arguments.as_slice()) {
             (Some((receiver, _)), []) => receiver,
+            // What is called on a value, such as `map.get("key")`, does not give its argument back.
+            (Some((receiver, _)), [_])
+                if receiver.type_name.is_some()
+                    || receiver
+                        .path
+                        .as_deref()
+                        .is_none_or(|path| path.starts_with('$')) =>
+            {
+                return None;
+            }
             (_, [argument]) => argument,
             _ => return None,
         };
@@ -560,7 +641,9 @@ impl<'a> Run<'a> {
                     .and_then(|value| value.constant.as_ref())
             });
         let fixed = matches!(template, Some(Const::Text(text)) if fixes_target(text.split(['{', '%']).next().unwrap_or("")));
-        for value in &call.arguments {
+        let is_lookup = self.rules.lookups.has(&call.names);
+        let first_value = usize::from(is_lookup);
+        for value in call.arguments.iter().skip(first_value) {
             let mut own = state.flows(&settled(value.clone(), state), true);
             if fixed {
                 own.iter_mut().for_each(|flow| flow.marks |= BEHIND_PREFIX);
@@ -597,6 +680,35 @@ impl<'a> Run<'a> {
                     .fold(marks, |all, mark| all | mark_bit(*mark)),
             ))
         })
+    }
+
+    /// Calls that change what their receiver counts as.
+    fn retypes(&mut self, call: &Evaluated<'a>, state: &mut State) {
+        let Some((_, expr)) = &call.receiver else {
+            return;
+        };
+        let mut found = self.rules.retypes.find(&call.names);
+        let Some(retype) = found.find(|retype| self.holds(&retype.when, call, state)) else {
+            return;
+        };
+        let type_name: Name = Rc::from(retype.type_name.as_str());
+        match &expr.kind {
+            ExprKind::Name(name) => {
+                if let Some(known) = state.lookup(name) {
+                    let mut value = known.clone();
+                    value.type_name = Some(type_name);
+                    state.set(name, value, false);
+                }
+            }
+            ExprKind::Field(base, name) => {
+                let owner = self.look(base, state);
+                if let Some(object) = owner.object.and_then(|id| state.object_mut(id)) {
+                    let field = object.entries.entry(Rc::clone(name)).or_default();
+                    field.type_name = Some(type_name);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn fills(&mut self, call: &Evaluated<'a>, state: &mut State) {
@@ -685,6 +797,7 @@ impl<'a> Run<'a> {
                 || condition.matches.is_some()
                 || condition.text.is_some()
                 || !condition.named.is_empty()
+                || !condition.typed.is_empty()
                 || condition.constant.is_some();
             return !needs;
         };
@@ -692,6 +805,12 @@ impl<'a> Run<'a> {
         let constants = constants(value, state);
         let is =
             |wanted: &serde_json::Value| constants.iter().any(|constant| equals(constant, wanted));
+        let may_be = |wanted: &serde_json::Value| {
+            value
+                .possible
+                .iter()
+                .any(|constant| equals(constant, wanted))
+        };
         let named = |names: &[String]| {
             value.path.as_deref().is_some_and(|path| {
                 names
@@ -704,9 +823,27 @@ impl<'a> Run<'a> {
                 .iter()
                 .any(|constant| matches!(constant, Const::Text(text) if pattern.is_match(text)))
         };
-        condition.is.as_ref().is_none_or(is)
+        let may_match = |pattern: &regex::Regex| {
+            value
+                .possible
+                .iter()
+                .any(|constant| matches!(constant, Const::Text(text) if pattern.is_match(text)))
+        };
+        let typed = |name: &String| {
+            let known = value.type_name.as_deref();
+            known.is_some_and(|known| NamePattern::new(name).matches(known))
+        };
+        condition
+            .is
+            .as_ref()
+            .is_none_or(|wanted| is(wanted) || may_be(wanted))
             && !condition.is_not.iter().any(is)
-            && condition.matches.as_ref().is_none_or(matches)
+            && condition
+                .matches
+                .as_ref()
+                .is_none_or(|pattern| matches(pattern) || may_match(pattern))
+            && (condition.typed.is_empty() || condition.typed.iter().any(typed))
+            && !condition.not_typed.iter().any(typed)
             && !condition.not_matches.as_ref().is_some_and(matches)
             && condition
                 .text

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::call::Evaluated;
-use super::eval::{key_text, settled};
+use super::eval::{joined_text, key_text, settled};
 use super::ir::Const;
 use super::rules::ContainerKind;
 use super::run::Run;
@@ -17,7 +17,7 @@ impl<'a> Run<'a> {
         }
         let (receiver, _) = call.receiver.as_ref()?;
         let id = receiver.object?;
-        let object = state.heap.get(&id)?;
+        let object = state.object_at(id)?;
         match object.kind? {
             ContainerKind::List => self.list_method(id, call, state),
             ContainerKind::Map => self.map_method(id, call, state),
@@ -44,6 +44,12 @@ impl<'a> Run<'a> {
                 _ => {
                     let flows = state.flows(value, true);
                     merge_flows(&mut object.rest.flows, &flows, true);
+                    if kind == ContainerKind::Buffer {
+                        object.rest.constant = match &value.constant {
+                            Some(Const::Int(_)) => Some(Const::Text(Rc::from(""))),
+                            constant => constant.clone(),
+                        };
+                    }
                     if kind == ContainerKind::List && value.constant.is_none() {
                         object.elements = None;
                     }
@@ -183,7 +189,7 @@ impl<'a> Run<'a> {
                 &call.arguments[..]
             };
             let key = self.joined_key(keys);
-            let object = state.heap.get(&id)?;
+            let object = state.object_at(id)?;
             let found = read(object, key.as_deref());
             return Some(if has_default {
                 found.join(&call.arguments[count - 1])
@@ -195,7 +201,7 @@ impl<'a> Run<'a> {
             "keys" | "keySet" | "size" | "containsKey" | "has" | "has_key" | "isEmpty"
             | "add_section" => Some(Value::default()),
             "values" | "items" | "entries" | "entrySet" => {
-                let any = state.heap.get(&id)?.any();
+                let any = state.object_at(id)?.any();
                 Some(Value {
                     constant: None,
                     ..any
@@ -208,7 +214,7 @@ impl<'a> Run<'a> {
     /// Whether a map takes keys of two parts (section and option), as written by a call with three arguments.
     fn is_section_map(&self, id: ObjectId, call: &Evaluated<'a>, state: &State) -> bool {
         let key = self.joined_key(&call.arguments);
-        let object = state.heap.get(&id);
+        let object = state.object_at(id);
         match (key, object) {
             (Some(key), Some(object)) => {
                 object.entries.contains_key(&key)
@@ -227,23 +233,40 @@ impl<'a> Run<'a> {
         match call.names.last.as_ref() {
             "append" | "insert" | "write" | "WriteString" | "replace" | "prepend" | "print"
             | "println" | "format" => {
-                let taken: Vec<_> = call
+                let taken: Vec<Value> = call
                     .arguments
                     .iter()
-                    .map(|value| state.flows(&settled(value.clone(), state), true))
+                    .map(|value| Value {
+                        flows: state.flows(&settled(value.clone(), state), true),
+                        constant: value.constant.clone(),
+                        ..Value::default()
+                    })
                     .collect();
+                let is_append =
+                    taken.len() == 1 && !matches!(call.names.last.as_ref(), "prepend" | "println");
                 let object = state.object_mut(id)?;
-                taken
-                    .iter()
-                    .for_each(|flows| merge_flows(&mut object.rest.flows, flows, false));
+                for value in taken {
+                    if is_append {
+                        object.rest = joined_text(std::mem::take(&mut object.rest), value);
+                    } else {
+                        object.rest.constant = None;
+                        merge_flows(&mut object.rest.flows, &value.flows, false);
+                    }
+                }
                 call.receiver.as_ref().map(|(value, _)| value.clone())
             }
             "toString" | "getvalue" | "String" | "substring" | "reverse" | "build" | "strip"
             | "trim" => {
-                let flows = state.heap.get(&id)?.rest.flows.clone();
+                let is_reverse = call.names.last.as_ref() == "reverse";
+                let object = state.object_mut(id)?;
+                if is_reverse {
+                    object.rest.constant = None;
+                }
+                let is_whole = call.arguments.is_empty() && object.rest.flows.is_empty();
                 Some(Value {
-                    object: (call.names.last.as_ref() == "reverse").then_some(id),
-                    ..Value::carrying(flows)
+                    object: is_reverse.then_some(id),
+                    constant: object.rest.constant.clone().filter(|_| is_whole),
+                    ..Value::carrying(object.rest.flows.clone())
                 })
             }
             "length" | "size" => Some(Value::default()),
@@ -253,11 +276,17 @@ impl<'a> Run<'a> {
                     .iter()
                     .all(|value| matches!(value.constant, Some(Const::Int(0))));
                 if clears && let Some(object) = state.object_mut(id) {
-                    object.rest = Value::default();
+                    *object = Object::of_kind(ContainerKind::Buffer);
+                } else if let Some(object) = state.object_mut(id) {
+                    object.rest.constant = None;
                 }
                 Some(Value::default())
             }
-            _ => None,
+            "charAt" | "indexOf" | "equals" | "isEmpty" => None,
+            _ => {
+                state.object_mut(id)?.rest.constant = None;
+                None
+            }
         }
     }
 
@@ -271,7 +300,7 @@ impl<'a> Run<'a> {
 
     /// Reads an element by key or index.
     pub(crate) fn fetch(&mut self, id: ObjectId, key: Option<&Const>, state: &State) -> Value {
-        let Some(object) = state.heap.get(&id) else {
+        let Some(object) = state.object_at(id) else {
             return Value::default();
         };
         match (&object.elements, key) {

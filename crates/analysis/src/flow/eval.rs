@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::fold;
 use super::ir::{Const, Expr, ExprKind, Name, Op, Span};
 use super::model::Candidates;
-use super::rules::{ContainerKind, Source};
+use super::rules::{ALL_DANGERS, ContainerKind, Source};
 use super::run::Run;
 use super::value::{
     BEHIND_PREFIX, COLLECTION, Flow, Object, PART, State, Value, mark_bit, merge_flows,
@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
             }
             ExprKind::Cast(name, inner) => {
                 let mut value = self.eval(inner, state);
-                value.type_name = Some(Rc::clone(name));
+                self.cast(name, &mut value);
                 value
             }
             ExprKind::Parts(parts) => self.parts(parts, state),
@@ -206,6 +206,9 @@ impl<'a> Run<'a> {
     /// A member's names by type: the type's own, and those of the types that a class of the file extends.
     fn typed_names(&self, type_name: &Name, member: &Name) -> Vec<Name> {
         let mut names = vec![Rc::from(format!("{type_name}.{member}"))];
+        if let Some((plain, _)) = type_name.split_once('#') {
+            names.push(Rc::from(format!("{plain}.{member}")));
+        }
         let mut class = self.unit.class_names.get(type_name);
         for _ in 0..8 {
             let Some(found) = class.and_then(|class| self.unit.classes.get(*class)) else {
@@ -293,8 +296,32 @@ impl<'a> Run<'a> {
                     ..Value::carrying(flows)
                 }
             }
+            Op::Subtract | Op::Multiply | Op::Divide => {
+                // A number: nothing of a text is left, but one that can be guessed still can.
+                let mut flows = a.flows;
+                merge_flows(&mut flows, &b.flows, false);
+                let random = self.rules.known_danger("random");
+                flows
+                    .iter_mut()
+                    .for_each(|flow| flow.cleared |= ALL_DANGERS & !random);
+                Value::carrying(flows)
+            }
             _ => Value::default(),
         }
+    }
+
+    /// A value seen as another type; `type.<cast>` is a sanitiser if the type cannot hold text.
+    fn cast(&self, type_name: &Name, value: &mut Value) {
+        if !value.flows.is_empty() {
+            let names = super::run::candidates(&format!("{type_name}.<cast>"));
+            let all = self.rules.sanitizers.find(&names);
+            let clears = all.fold(0, |clears, sanitizer| clears | sanitizer.clears);
+            value
+                .flows
+                .iter_mut()
+                .for_each(|flow| flow.cleared |= clears);
+        }
+        value.type_name = Some(Rc::clone(type_name));
     }
 
     fn short_circuit(
@@ -409,7 +436,7 @@ fn textual(mut value: Value, state: &State) -> Value {
 }
 
 /// Two texts behind one another.
-fn joined_text(before: Value, mut after: Value) -> Value {
+pub(crate) fn joined_text(before: Value, mut after: Value) -> Value {
     let constant = match (&before.constant, &after.constant) {
         (Some(a), Some(b)) => fold::binary(Op::Add, a, b),
         _ => None,

@@ -10,7 +10,7 @@ use super::value::{Flow, HOST, PART, State, Value, common, mark_bit};
 impl<'a> Run<'a> {
     /// Takes a condition for true or false and notes what follows from it.
     pub(crate) fn refine(&mut self, condition: &'a Expr, truth: bool, state: &mut State) {
-        if !state.is_live || !self.step() {
+        if !self.has_flows.get() || !state.is_live || !self.step() {
             return;
         }
         match &condition.kind {
@@ -24,6 +24,7 @@ impl<'a> Run<'a> {
             ExprKind::Binary(op, left, right) => self.compare(*op, left, right, truth, state),
             ExprKind::Call(call) => self.answered(call, condition, truth, state),
             ExprKind::Assign(_, value) => self.refine(value, truth, state),
+            ExprKind::Cast(_, value) => self.refine(value, truth, state),
             ExprKind::Parts(parts) if parts.len() == 1 => self.refine(&parts[0], truth, state),
             _ => {}
         }

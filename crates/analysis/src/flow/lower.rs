@@ -1,6 +1,7 @@
 //! Lowering: a syntax tree becomes the small language that data flow is computed on.
 
 mod go;
+mod java;
 mod python;
 mod tree;
 
@@ -11,12 +12,12 @@ use crate::language::Language;
 #[must_use]
 pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Option<Unit> {
     match language {
+        Language::Java => Some(java::lower(text, root)),
         Language::Python => Some(python::lower(text, root)),
         Language::Go => Some(go::lower(text, root)),
         Language::JavaScript
         | Language::TypeScript
         | Language::Tsx
-        | Language::Java
         | Language::Rust => None,
     }
 }

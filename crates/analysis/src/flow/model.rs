@@ -56,10 +56,14 @@ pub struct ModelFile {
     pub types: Vec<TypeEntry>,
     /// Calls whose result is what went in, unchanged in meaning (`strip`, `lower`, `toString`).
     pub whole: Vec<String>,
+    /// Calls whose result is something kept in their receiver; the arguments only say what (`map.get`).
+    pub lookups: Vec<String>,
     /// Calls whose result carries nothing of what went in (`len`, `int`, lookups in a database).
     pub clean: Vec<String>,
     /// Calls that put arguments into their receiver or another argument.
     pub fills: Vec<FillEntry>,
+    /// Calls after which their receiver counts as another type.
+    pub retypes: Vec<RetypeEntry>,
     /// Calls whose result is harmless for some dangers.
     pub sanitizers: Vec<SanitizerEntry>,
     /// Calls that tell whether a value is harmless.
@@ -92,6 +96,11 @@ pub struct SourceEntry {
     pub what: String,
     /// Calls whose result it is.
     pub call: Vec<String>,
+    /// Calls of functions nobody knows whose name matches, on or with something of a type in `about`.
+    #[serde(with = "pattern")]
+    pub named: Option<Regex>,
+    /// For `named`: full names of types.
+    pub about: Vec<String>,
     /// Fields whose value it is.
     pub field: Vec<String>,
     /// Parameters of these types.
@@ -119,6 +128,22 @@ pub struct TypeEntry {
     /// The type's full name.
     #[serde(rename = "type")]
     pub type_name: String,
+    /// Conditions on the call.
+    pub when: Vec<When>,
+}
+
+/// A call after which its receiver counts as another type, e.g. `Parser#hardened`; what is known of the type before the `#`
+/// holds for it too.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetypeEntry {
+    /// The calls.
+    pub call: Vec<String>,
+    /// The receiver's type from then on.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Conditions.
+    pub when: Vec<When>,
 }
 
 /// A call that puts arguments somewhere.
@@ -213,6 +238,12 @@ pub struct When {
     /// It must be constant (true) or not (false).
     #[serde(default)]
     pub constant: Option<bool>,
+    /// Its type must be one of these.
+    #[serde(default)]
+    pub typed: Vec<String>,
+    /// Its type must be none of these.
+    #[serde(default)]
+    pub not_typed: Vec<String>,
     /// Its full name, e.g. `yaml.SafeLoader`, must be one of these.
     #[serde(default)]
     pub named: Vec<String>,
@@ -309,7 +340,7 @@ pub(crate) struct NamePattern {
 }
 
 impl NamePattern {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         match text.strip_prefix("*.") {
             Some(rest) => Self {
                 text: rest.to_owned(),
@@ -402,18 +433,23 @@ impl<T: Clone> NameIndex<T> {
         self.find(names).next().is_some()
     }
 
-    /// The class names of constructors, which are listed as `Class.<new>`.
-    pub(crate) fn constructor_names(&self) -> Vec<String> {
-        let patterns = self.by_last.get("<new>").into_iter().flatten();
-        patterns
-            .map(|(pattern, _)| last_segment(pattern.text.trim_end_matches(".<new>")).to_owned())
-            .collect()
+    /// Of each pattern, its last segment and the one before, as they are written, and what it stands for.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (Vec<String>, &T)> {
+        let patterns = self.by_last.values().flatten();
+        patterns.map(|(pattern, meaning)| (written_segments(&pattern.text), meaning))
     }
 
-    /// All last segments.
-    pub(crate) fn last_segments(&self) -> impl Iterator<Item = &str> {
-        self.by_last.keys().map(String::as_str)
+    /// Everything that is listed.
+    pub(crate) fn meanings(&self) -> impl Iterator<Item = &T> {
+        self.by_last.values().flatten().map(|(_, meaning)| meaning)
     }
+}
+
+/// The last two segments of a name, the last one first; constructors are written by their class name.
+fn written_segments(name: &str) -> Vec<String> {
+    let name = name.trim_end_matches(".<new>").trim_end_matches(".*");
+    let mut segments = name.rsplit(['.', '/']).map(|segment| segment.trim_start_matches('$').to_owned());
+    segments.by_ref().filter(|segment| !segment.is_empty() && segment != "*").take(2).collect()
 }
 
 /// The names under which something may be known: through imports, and through the type of its receiver.

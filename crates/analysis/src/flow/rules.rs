@@ -1,14 +1,15 @@
 //! The flow rules and the model of one language, made ready to be looked up by name.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use regex::Regex;
 
 use super::model::{
-    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, SanitizerEntry, Selector,
-    SinkEntry, SourceEntry, UseEntry, When,
+    FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, NamePattern, RetypeEntry,
+    SanitizerEntry, Selector, SinkEntry, SourceEntry, TypeEntry, UseEntry, When,
 };
+use super::relevance::Words;
 use crate::rule::RuleMeta;
 
 /// A set of dangers, one bit each.
@@ -71,6 +72,7 @@ type Entry<T> = (usize, Arc<T>);
 pub struct FlowRules {
     pub(crate) rules: Vec<FlowRule>,
     pub(crate) source_calls: NameIndex<Arc<Source>>,
+    pub(crate) source_names: Vec<(Regex, Vec<NamePattern>, Arc<Source>)>,
     pub(crate) source_fields: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_types: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_annotations: NameIndex<Arc<Source>>,
@@ -85,13 +87,16 @@ pub struct FlowRules {
     pub(crate) sanitizers: NameIndex<Arc<Sanitizer>>,
     pub(crate) sanitizer_fields: NameIndex<Arc<Sanitizer>>,
     pub(crate) guards: NameIndex<Arc<Guard>>,
-    pub(crate) call_types: NameIndex<Arc<str>>,
+    pub(crate) call_types: NameIndex<Arc<TypeEntry>>,
     pub(crate) field_types: NameIndex<Arc<str>>,
     pub(crate) whole: NameIndex<()>,
+    pub(crate) lookups: NameIndex<()>,
     pub(crate) clean: NameIndex<()>,
     pub(crate) exits: NameIndex<()>,
     pub(crate) fills: NameIndex<Arc<FillEntry>>,
+    pub(crate) retypes: NameIndex<Arc<RetypeEntry>>,
     pub(crate) containers: NameIndex<ContainerKind>,
+    words: OnceLock<Words>,
     dangers: BTreeMap<String, u32>,
     labels: BTreeMap<String, u32>,
 }
@@ -116,28 +121,51 @@ impl FlowRules {
         self.rules.is_empty()
     }
 
-    /// Words of which a file must hold at least one to be worth following values through.
-    #[must_use]
-    pub fn needed_words(&self) -> Vec<String> {
-        let mut words: Vec<String> = [
-            self.sink_calls.last_segments().collect::<Vec<_>>(),
-            self.sink_assigns.last_segments().collect(),
-            self.sink_stores.last_segments().collect(),
-            self.sink_returns.last_segments().collect(),
-            self.use_calls.last_segments().collect(),
-            self.use_assigns.last_segments().collect(),
-        ]
-        .concat()
-        .into_iter()
-        .filter(|word| *word != "<new>")
-        .map(str::to_owned)
-        .collect();
-        // Constructors are written by their class name.
-        words.extend(self.sink_calls.constructor_names());
-        words.extend(self.use_calls.constructor_names());
-        words.sort();
-        words.dedup();
-        words
+    /// The words by which it can be told whether a text holds anything to follow.
+    pub(crate) fn words(&self) -> &Words {
+        self.words.get_or_init(|| Words::of(self))
+    }
+
+    /// Of each source, the words that a text that uses it holds (its last segment and the one before), and its label.
+    pub(crate) fn source_segments(&self) -> Vec<(Vec<String>, u32)> {
+        let label = |(words, source): (Vec<String>, &Arc<Source>)| (words, source.label);
+        let both = self.source_calls.segments().chain(self.source_fields.segments()).map(label);
+        let parameters = [
+            &self.source_parameter_types,
+            &self.source_parameter_annotations,
+            &self.source_function_annotations,
+        ];
+        let single = parameters.into_iter().flat_map(NameIndex::segments).map(label);
+        let single = single.map(|(words, label)| (words.into_iter().take(1).collect(), label));
+        both.chain(single).collect()
+    }
+
+    /// Last segments of sinks, and the labels that they take.
+    pub(crate) fn sink_words(&self) -> Vec<(String, u32)> {
+        let indexes = [&self.sink_calls, &self.sink_assigns, &self.sink_stores, &self.sink_returns];
+        let named = indexes.into_iter().flat_map(NameIndex::segments);
+        named
+            .filter_map(|(words, (rule, _))| Some((words.into_iter().next()?, self.rules[*rule].labels)))
+            .collect()
+    }
+
+    /// The labels of sinks that may have any name.
+    pub(crate) fn labels_of_any_name(&self) -> u32 {
+        self.sink_variables.iter().fold(0, |all, (_, (rule, _))| all | self.rules[*rule].labels)
+    }
+
+    /// Last segments of wrong uses.
+    pub(crate) fn use_words(&self) -> Vec<String> {
+        let indexes = [&self.use_calls, &self.use_assigns];
+        let named = indexes.into_iter().flat_map(NameIndex::segments);
+        named.filter_map(|(words, _)| words.into_iter().next()).collect()
+    }
+
+    /// Types that calls and fields have without the text naming them.
+    pub(crate) fn made_types(&self) -> BTreeSet<String> {
+        let by_call = self.call_types.meanings().map(|entry| entry.type_name.as_str());
+        let entries = by_call.chain(self.field_types.meanings().map(AsRef::as_ref));
+        entries.map(|name| super::model::last_segment(name).to_owned()).collect()
     }
 
     fn add_model(&mut self, model: &ModelFile) {
@@ -146,10 +174,11 @@ impl FlowRules {
         }
         for entry in &model.types {
             let name: Arc<str> = Arc::from(entry.type_name.as_str());
-            self.call_types.add(&entry.call, &name);
+            self.call_types.add(&entry.call, &Arc::new(entry.clone()));
             self.field_types.add(&entry.field, &name);
         }
         self.whole.add(&model.whole, &());
+        self.lookups.add(&model.lookups, &());
         self.clean.add(&model.clean, &());
         self.exits.add(&model.exits, &());
         self.containers
@@ -160,6 +189,9 @@ impl FlowRules {
             .add(&model.containers.buffer, &ContainerKind::Buffer);
         for fill in &model.fills {
             self.fills.add(&fill.call, &Arc::new(fill.clone()));
+        }
+        for retype in &model.retypes {
+            self.retypes.add(&retype.call, &Arc::new(retype.clone()));
         }
         for sanitizer in &model.sanitizers {
             let clears = self.danger_set(&sanitizer.clears);
@@ -242,6 +274,15 @@ impl FlowRules {
             fills: entry.fills.clone(),
             except_type: entry.except_type.clone(),
         });
+        if let Some(pattern) = &entry.named {
+            let about = entry
+                .about
+                .iter()
+                .map(|name| NamePattern::new(name))
+                .collect();
+            self.source_names
+                .push((pattern.clone(), about, Arc::clone(&source)));
+        }
         self.source_calls.add(&entry.call, &source);
         self.source_fields.add(&entry.field, &source);
         self.source_parameter_types
@@ -280,6 +321,9 @@ impl FlowRules {
         names.iter().fold(0, |all, name| {
             all | if name == "all" {
                 ALL_DANGERS
+            } else if name == "text" {
+                // Of a number no text is left, but one that can be guessed still can.
+                ALL_DANGERS & !self.danger_bit("random")
             } else {
                 self.danger_bit(name)
             }

@@ -1,5 +1,6 @@
 //! One run over a lowered file: every function is gone through once as an entry, with what is known of its callers left open.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use super::ir::{Annotation, Expr, Function, FunctionId, Name, Receiver, Span, Unit};
 use super::model::Candidates;
+use super::relevance::Reach;
 use super::rules::{FlowRules, Source};
 use super::value::{COLLECTION, Flow, Frame, Object, ObjectId, State, Step, Trace, Value};
 use crate::hit::Hit;
@@ -15,6 +17,8 @@ use crate::hit::Hit;
 const ENTRY_STEPS: u32 = 60_000;
 /// Steps that a whole file may take.
 const FILE_STEPS: u32 = 1_500_000;
+/// Functions of at most so many bytes are followed whatever is handed to them.
+const SMALL_FUNCTION: u32 = 240;
 /// How deep calls inside the file are followed.
 pub(crate) const MAX_DEPTH: usize = 4;
 
@@ -58,12 +62,21 @@ pub(crate) struct Run<'a> {
     next_object: ObjectId,
     /// Positive while expressions are looked at a second time; nothing is reported then.
     pub(crate) quiet: u32,
+    /// Whether anything untrusted has come up since the entry began; until then no condition clears anything.
+    pub(crate) has_flows: Cell<bool>,
+    reach: Vec<Reach>,
+    globals_carry: bool,
     /// Whether some function was not gone through to its end.
     pub(crate) is_cut_short: bool,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(unit: &'a Unit, rules: &'a FlowRules, text: &'a str) -> Self {
+    pub(crate) fn new(
+        unit: &'a Unit,
+        rules: &'a FlowRules,
+        text: &'a str,
+        reach: Vec<Reach>,
+    ) -> Self {
         Self {
             unit,
             rules,
@@ -75,22 +88,31 @@ impl<'a> Run<'a> {
             file_steps_left: FILE_STEPS,
             next_object: 0,
             quiet: 0,
+            has_flows: Cell::new(false),
+            reach,
+            globals_carry: false,
             is_cut_short: false,
         }
     }
 
-    /// Goes through the whole file.
+    /// Goes through the file, as far as it is worth it.
     pub(crate) fn whole(mut self) -> (Vec<Hit>, bool) {
         if self.unit.functions.is_empty() {
             return (Vec::new(), false);
         }
         let globals = self.top_level();
+        self.globals_carry = self.has_flows.get();
+        let mut globals = globals;
+        globals.freeze();
         for class in 0..self.unit.classes.len() {
-            self.class(class, &globals);
+            let methods = &self.unit.classes[class].methods;
+            if methods.values().any(|id| self.reach[*id].is_worth()) {
+                self.class(class, &globals);
+            }
         }
         for id in 1..self.unit.functions.len() {
             let function = &self.unit.functions[id];
-            if function.class.is_none() && !function.is_closure {
+            if self.reach[id].is_worth() && function.class.is_none() && !function.is_closure {
                 self.entry(id, &globals, None);
             }
         }
@@ -176,16 +198,19 @@ impl<'a> Run<'a> {
         let mut object = None;
         if let (Receiver::Named(name), Some(class)) = (&function.receiver, class) {
             let fields = self.fields.get(&class).cloned().unwrap_or_default();
+            if !self.tainted_fields(class).is_empty() {
+                self.has_flows.set(true);
+            }
             let id = self.new_object(&mut state, fields);
             object = Some(id);
             let type_name = Some(Rc::clone(&self.unit.classes[class].name));
             frame.insert(
                 Rc::clone(name),
-                Value {
+                Rc::new(Value {
                     object: Some(id),
                     type_name,
                     ..Value::at(format!("${name}"))
-                },
+                }),
             );
         }
         self.open_parameters(function, &mut frame, &mut state);
@@ -195,7 +220,7 @@ impl<'a> Run<'a> {
             return;
         };
         drop(value);
-        if let Some(after) = state.heap.get(&object)
+        if let Some(after) = state.object_at(object)
             && let Some(fields) = self.fields.get_mut(&class)
         {
             let mut after = Object::clone(after);
@@ -227,7 +252,7 @@ impl<'a> Run<'a> {
                     &format!("{}:{}", function.span.start, parameter.name),
                 ));
             }
-            frame.insert(Rc::clone(&parameter.name), value);
+            frame.insert(Rc::clone(&parameter.name), Rc::new(value));
         }
     }
 
@@ -267,7 +292,14 @@ impl<'a> Run<'a> {
     }
 
     fn start_entry(&mut self) {
+        self.has_flows.set(self.globals_carry);
         self.steps_left = ENTRY_STEPS.min(self.file_steps_left);
+    }
+
+    /// Whether a source can be reached from a function, or it is so small that following it costs nothing.
+    pub(crate) fn may_bring_flows(&self, id: FunctionId) -> bool {
+        let span = self.unit.functions[id].span;
+        self.reach.get(id).is_none_or(|reach| reach.source != 0) || span.end - span.start < SMALL_FUNCTION
     }
 
     /// Takes one step; false once the budget is used up.
@@ -283,7 +315,7 @@ impl<'a> Run<'a> {
 
     pub(crate) fn new_object(&mut self, state: &mut State, object: Object) -> ObjectId {
         self.next_object += 1;
-        state.heap.insert(self.next_object, Rc::new(object));
+        Rc::make_mut(&mut state.heap).insert(self.next_object, Rc::new(object));
         self.next_object
     }
 
@@ -291,6 +323,7 @@ impl<'a> Run<'a> {
     pub(crate) fn flow(&self, source: &Source, span: Span, identity: &str) -> Flow {
         let mut hash = DefaultHasher::new();
         identity.hash(&mut hash);
+        self.has_flows.set(true);
         Flow {
             source: hash.finish(),
             label: source.label,

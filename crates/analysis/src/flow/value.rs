@@ -11,6 +11,9 @@ use super::rules::{ContainerKind, Dangers};
 /// How many flows one value carries at most; more of the same would not add findings worth reading.
 const MAX_FLOWS: usize = 6;
 
+/// How many constants a value that may be one of several remembers.
+const MAX_POSSIBLE: usize = 4;
+
 /// One step on the way of a value, the latest first.
 #[derive(Debug)]
 pub(crate) struct Trace {
@@ -84,6 +87,8 @@ pub(crate) type ObjectId = u32;
 pub(crate) struct Value {
     pub(crate) flows: Vec<Flow>,
     pub(crate) constant: Option<Const>,
+    /// Constants it may be, where it is not known to be one.
+    pub(crate) possible: Vec<Const>,
     /// Its type's full name.
     pub(crate) type_name: Option<Rc<str>>,
     /// The dotted name it stands for, e.g. `flask.request.args`; `$name` for what came in as a parameter.
@@ -118,7 +123,12 @@ impl Value {
     pub(crate) fn join(mut self, other: &Self) -> Self {
         merge_flows(&mut self.flows, &other.flows, true);
         if self.constant != other.constant {
+            self.may_be(self.constant.clone());
+            self.may_be(other.constant.clone());
             self.constant = None;
+        }
+        for constant in &other.possible {
+            self.may_be(Some(constant.clone()));
         }
         if self.type_name != other.type_name {
             // `None` on one side is usually a null or an empty default.
@@ -134,6 +144,16 @@ impl Value {
             self.function = None;
         }
         self
+    }
+
+    /// Notes a constant that the value may be.
+    pub(crate) fn may_be(&mut self, constant: Option<Const>) {
+        if let Some(constant @ (Const::Text(_) | Const::Int(_) | Const::Bool(_))) = constant
+            && self.possible.len() < MAX_POSSIBLE
+            && !self.possible.contains(&constant)
+        {
+            self.possible.push(constant);
+        }
     }
 
     /// Whether the constant is known to count as true or false.
@@ -201,8 +221,13 @@ impl Object {
     pub(crate) fn of_kind(kind: ContainerKind) -> Self {
         match kind {
             ContainerKind::List => Self::list(Vec::new()),
-            ContainerKind::Map | ContainerKind::Buffer => Self {
+            ContainerKind::Map => Self {
                 kind: Some(kind),
+                ..Self::default()
+            },
+            ContainerKind::Buffer => Self {
+                kind: Some(kind),
+                rest: Value::constant(Const::Text(Rc::from(""))),
                 ..Self::default()
             },
         }
@@ -270,14 +295,16 @@ impl Object {
 }
 
 /// Variables of one running function.
-pub(crate) type Frame = BTreeMap<Name, Value>;
+pub(crate) type Frame = BTreeMap<Name, Rc<Value>>;
 
 /// Everything that is known at one point of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     /// The file's top level first, then the running function and, for closures, the functions around it.
     pub(crate) frames: Vec<Rc<Frame>>,
-    pub(crate) heap: BTreeMap<ObjectId, Rc<Object>>,
+    pub(crate) heap: Rc<BTreeMap<ObjectId, Rc<Object>>>,
+    /// Objects of the top level, until something writes to them.
+    pub(crate) frozen: Rc<BTreeMap<ObjectId, Rc<Object>>>,
     /// Dangers that guards have ruled out, by source, for everything read from it.
     pub(crate) cleared: BTreeMap<u64, Dangers>,
     /// False behind a return, raise, break or continue.
@@ -304,20 +331,14 @@ impl State {
                 join_frames(Rc::make_mut(mine), &theirs);
             }
         }
-        for (id, theirs) in other.heap {
-            match joined.heap.get_mut(&id) {
-                Some(mine) if Rc::ptr_eq(mine, &theirs) => {}
-                Some(mine) => Rc::make_mut(mine).join(&theirs),
-                None => {
-                    joined.heap.insert(id, theirs);
-                }
-            }
+        if !Rc::ptr_eq(&joined.heap, &other.heap) {
+            join_heaps(Rc::make_mut(&mut joined.heap), &other.heap, &joined.frozen);
         }
         joined
     }
 
     pub(crate) fn lookup(&self, name: &str) -> Option<&Value> {
-        self.frames.iter().rev().find_map(|frame| frame.get(name))
+        self.frames.iter().rev().find_map(|frame| frame.get(name)).map(Rc::as_ref)
     }
 
     /// Sets a variable in the running function, or in the nearest one that has it.
@@ -331,16 +352,29 @@ impl State {
         };
         let last = self.frames.len().saturating_sub(1);
         if let Some(frame) = self.frames.get_mut(index.unwrap_or(last)) {
-            Rc::make_mut(frame).insert(Rc::clone(name), value);
+            Rc::make_mut(frame).insert(Rc::clone(name), Rc::new(value));
         }
     }
 
     pub(crate) fn object(&self, value: &Value) -> Option<&Rc<Object>> {
-        self.heap.get(&value.object?)
+        self.object_at(value.object?)
+    }
+
+    pub(crate) fn object_at(&self, id: ObjectId) -> Option<&Rc<Object>> {
+        self.heap.get(&id).or_else(|| self.frozen.get(&id))
+    }
+
+    /// Sets the objects known so far apart, so that states that differ later need not be compared by them.
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = std::mem::take(&mut self.heap);
     }
 
     pub(crate) fn object_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
-        self.heap.get_mut(&id).map(Rc::make_mut)
+        if !self.heap.contains_key(&id) {
+            let known = Rc::clone(self.frozen.get(&id)?);
+            Rc::make_mut(&mut self.heap).insert(id, known);
+        }
+        Rc::make_mut(&mut self.heap).get_mut(&id).map(Rc::make_mut)
     }
 
     /// All flows of a value and, if `deep`, of what lies in it.
@@ -396,10 +430,19 @@ impl State {
             if frame.values().any(|value| touches(value, &extra)) {
                 Rc::make_mut(frame)
                     .values_mut()
-                    .for_each(|value| clear_value(value, &extra));
+                    .filter(|value| touches(value, &extra))
+                    .for_each(|value| clear_value(Rc::make_mut(value), &extra));
             }
         }
-        for object in self.heap.values_mut() {
+        let is_concerned = |object: &Object| {
+            let mut inner =
+                object.elements.iter().flatten().chain(object.entries.values()).chain([&object.rest]);
+            inner.any(|value| touches(value, &extra))
+        };
+        if !self.heap.values().any(|object| is_concerned(object)) {
+            return;
+        }
+        for object in Rc::make_mut(&mut self.heap).values_mut() {
             let concerned = {
                 let mut inner = object
                     .elements
@@ -447,12 +490,36 @@ fn clear_value(value: &mut Value, sources: &BTreeMap<u64, Dangers>) {
     }
 }
 
+type Heap = BTreeMap<ObjectId, Rc<Object>>;
+
+fn join_heaps(mine: &mut Heap, theirs: &Heap, frozen: &Heap) {
+    for (id, object) in mine.iter_mut().filter(|(id, _)| !theirs.contains_key(id)) {
+        if let Some(before) = frozen.get(id) {
+            Rc::make_mut(object).join(before);
+        }
+    }
+    for (id, object) in theirs {
+        match mine.get_mut(id) {
+            Some(known) if Rc::ptr_eq(known, object) => {}
+            Some(known) => Rc::make_mut(known).join(object),
+            None => {
+                let mut object = Rc::clone(object);
+                if let Some(before) = frozen.get(id) {
+                    Rc::make_mut(&mut object).join(before);
+                }
+                mine.insert(*id, object);
+            }
+        }
+    }
+}
+
 fn join_frames(mine: &mut Frame, theirs: &Frame) {
     for (name, value) in theirs {
         match mine.get_mut(name) {
-            Some(known) => *known = std::mem::take(known).join(value),
+            Some(known) if Rc::ptr_eq(known, value) => {}
+            Some(known) => *known = Rc::new(Value::clone(known).join(value)),
             None => {
-                mine.insert(Rc::clone(name), value.clone());
+                mine.insert(Rc::clone(name), Rc::clone(value));
             }
         }
     }

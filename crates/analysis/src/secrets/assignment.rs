@@ -90,6 +90,16 @@ pub(super) fn find(text: &str, at: Range<usize>, place: Place) -> (usize, Option
     (end, secret(text, name, place))
 }
 
+/// A line of an interactive session in a documentation comment.
+fn is_session_line(text: &str, at: usize) -> bool {
+    let line = text[..at].rsplit('\n').next().unwrap_or_default();
+    let line = line
+        .trim_start()
+        .trim_start_matches(['/', '*', '#', '!'])
+        .trim_start();
+    line.starts_with(">>>") || line.starts_with("... ")
+}
+
 fn name_around(bytes: &[u8], at: Range<usize>) -> Range<usize> {
     let is_part =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
@@ -116,6 +126,9 @@ fn secret(text: &str, name: Range<usize>, place: Place) -> Option<Found> {
     let promise = promise(&words)?;
     let given = given(text, name.clone(), place)?;
     let value = text.get(given.value.clone())?;
+    if is_session_line(text, name.start) {
+        return None;
+    }
     let is_known = given.is_sure || promise != Promise::Password || value.len() >= 6;
     let repeats = words.concat() == value.to_ascii_lowercase().replace(['_', '-', ' '], "");
     let is_code = place.kind == Kind::Code && given.is_quoted;
@@ -225,6 +238,10 @@ fn given(text: &str, name: Range<usize>, place: Place) -> Option<Given> {
     }
     let mut at = name.end;
     let closes_quote = matches!(bytes.get(at), Some(b'"' | b'\'' | b'`'));
+    // `"Acme::ApiKey": …` names something else: the whole quoted text is the name.
+    if closes_quote && name.start.checked_sub(1).map(|before| bytes[before]) != Some(bytes[at]) {
+        return None;
+    }
     at += usize::from(closes_quote);
     at += usize::from(bytes.get(at) == Some(&b']'));
     let is_called = !closes_quote && bytes.get(at) == Some(&b'(');

@@ -65,6 +65,7 @@ fn is_test(path: &str) -> bool {
         || stem.ends_with("_test")
         || stem.ends_with("_spec")
         || stem == "conftest"
+        || stem.starts_with("example")
         || [
             ".test.",
             ".spec.",

@@ -1,5 +1,7 @@
 //! Tries the scanner: what it must find, what only looks like a secret, and that a secret never leaves it.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -61,14 +63,11 @@ fn tokens_of_providers_are_found() {
         (
             "slack-token",
             format!(
-                "{}{}",
+                "{}{}-{}-{}",
                 "xoxb-",
-                format!(
-                    "{}-{}-{}",
-                    random("123456789", 12),
-                    random("123456789", 12),
-                    random(ALNUM, 24)
-                )
+                random("123456789", 12),
+                random("123456789", 12),
+                random(ALNUM, 24)
             ),
         ),
         (
@@ -204,7 +203,7 @@ fn passwords_in_urls_are_found() {
         ),
         (
             "connection-string",
-            "url: mongodb+srv://root:Kx82mPq9@cluster0.mongodb.net/x",
+            "url: mongodb://root:Kx82mPq9@db0.acme.io/x",
             "a.yml",
         ),
         (
@@ -262,6 +261,16 @@ fn literals_given_to_secret_names_are_found() {
         "app.secret_key = 'supersecretkey'".to_owned(),
         "SECRET_KEY = 'my-flask-signing-key'".to_owned(),
         "JWT_SECRET = \"s3cr3t-jwt-key\"".to_owned(),
+        "private static final String DB_PASSWORD = \"S3cret!pw\";".to_owned(),
+        "const password: string = \"Tr0ub4dor\";".to_owned(),
+        "password := \"Tr0ub4dor\"".to_owned(),
+        "$password = 'Tr0ub4dor';".to_owned(),
+        ":password => 'Tr0ub4dor',".to_owned(),
+        "def connect(user, password='Tr0ub4dor'):".to_owned(),
+        "conn = connect(host='db', user='app', password='Tr0ub4dor', port=5432)".to_owned(),
+        "let secret_key: &str = \"s3cr3t-signing-key\";".to_owned(),
+        "val apiSecret = \"9f8Kq2LmZx7R\"".to_owned(),
+        "jwt.sign(payload, { secret: 'x', jwtSecret: 'my-jwt-secret-1' })".to_owned(),
         format!("api_key = \"{token}\""),
         format!("authToken: '{token}',"),
         format!("client_secret=\"{token}\""),
@@ -338,6 +347,8 @@ fn look_alikes_of_secrets_are_silent() {
         "auth = 'Basic ' + encode(user)",
         "\"bearer token authentication2\"",
         "PasswordResetToken = models.CharField()",
+        "{'Acme::Kms::ApiKey': '600da347bb3f084e', 'secret': 'V1SecretVolumeSource'}",
+        ">>> login(password='hunter2')",
         "password_regex = '^(?=.*[0-9]).{8,}$'",
     ] {
         assert_eq!(found(text, "src/app.py"), [""; 0], "{text}");
@@ -374,7 +385,7 @@ fn a_token_given_to_a_secret_name_is_reported_once() {
 #[test]
 fn ids_are_unique_and_messages_name_only_names() {
     let rules = Scanner::new().rules();
-    let ids: std::collections::BTreeSet<_> = rules.iter().map(|rule| &rule.id).collect();
+    let ids: BTreeSet<_> = rules.iter().map(|rule| &rule.id).collect();
     assert_eq!(ids.len(), rules.len());
 }
 

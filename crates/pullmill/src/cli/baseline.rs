@@ -55,8 +55,13 @@ pub fn run(args: &BaselineArgs, common: &Common) -> Result<ExitCode, Failure> {
         .to_json()
         .map_err(|error| Failure::new(Status::Internal, error))?;
     store(&root, &text)?;
+    let noun = if recorded.len() == 1 {
+        "finding"
+    } else {
+        "findings"
+    };
     output::write(&format!(
-        "{} findings recorded in {}\n",
+        "{} {noun} recorded in {}\n",
         recorded.len(),
         root.join(baseline::FILE_NAME).display()
     ))?;

@@ -1,7 +1,5 @@
 //! Reads our own corpus: one file per case, a header and the files of both sides (see `docs/eval.md`).
 
-use std::collections::BTreeSet;
-
 use pullmill_core::change::RepoPath;
 
 use super::families::Weakness;
@@ -20,7 +18,9 @@ pub fn parse(source: &str, language: &str, text: &str) -> Result<Item, Vec<Probl
     reader.finish(language)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+const NO_TITLE: &str = "`title:` needs one line of text";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SideName {
     Base,
     Head,
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         }
         match line.split_once(':') {
             Some(("title", title)) if title.trim().is_empty() => {
-                self.problem(number, "`title:` needs one line of text");
+                self.problem(number, NO_TITLE);
             }
             Some(("title", _)) if self.title.is_some() => {
                 self.problem(number, "a case has one `title:`");
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self, language: &str) -> Result<Item, Vec<Problem>> {
-        if self.title.is_none() {
+        if self.title.is_none() && !self.problems.iter().any(|each| each.message == NO_TITLE) {
             self.problem(1, "`title:` is missing");
         }
         let change = memory::change(
@@ -143,6 +143,7 @@ impl<'a> Reader<'a> {
             }
         }
         if !self.problems.is_empty() {
+            self.problems.sort_by_key(|problem| problem.line);
             return Err(self.problems);
         }
         Ok(Item {
@@ -198,7 +199,7 @@ fn weakness_of(word: &str) -> Result<Weakness, String> {
         .strip_prefix("cwe-")
         .and_then(|digits| digits.parse().ok());
     match number {
-        Some(id) => Ok(Weakness::of(&[id], &BTreeSet::new())),
+        Some(id) => Ok(Weakness::cwe(id)),
         None => Err(format!(
             "`{word}` is no weakness; allowed are `cwe-N` and `bug:CATEGORY`"
         )),

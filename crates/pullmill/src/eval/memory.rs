@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pullmill_adapters::git::hunks;
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
-use pullmill_core::hunk::{Hunk, Line, LineKind};
-use similar::{ChangeTag, TextDiff};
+use pullmill_core::hunk::LineKind;
 
 /// Files of one side by path.
 pub type Files = BTreeMap<RepoPath, Arc<[u8]>>;
 
 const FILE_MODE: u32 = 0o100_644;
-const CONTEXT_LINES: usize = 3;
 /// Like git: a file that keeps half of its lines has moved.
 const LEAST_SIMILARITY: f64 = 0.5;
 
@@ -75,12 +74,20 @@ fn moves(base: &Files, head: &Files) -> BTreeMap<RepoPath, RepoPath> {
     moves
 }
 
+/// The share of lines that both texts have.
 fn likeness(before: &[u8], after: &[u8]) -> f64 {
-    let (before, after) = (
-        String::from_utf8_lossy(before),
-        String::from_utf8_lossy(after),
-    );
-    f64::from(TextDiff::from_lines(before.as_ref(), after.as_ref()).ratio())
+    let count = |text: &[u8]| text.split_inclusive(|byte| *byte == b'\n').count();
+    let all = count(before) + count(after);
+    let changed = hunks(before, after)
+        .iter()
+        .flat_map(|hunk| &hunk.lines)
+        .filter(|line| line.kind != LineKind::Context)
+        .count();
+    let share = |part: usize| f64::from(u32::try_from(part).unwrap_or(u32::MAX));
+    if all == 0 {
+        return 1.0;
+    }
+    1.0 - share(changed) / share(all)
 }
 
 fn file(
@@ -125,39 +132,4 @@ fn side(text: Option<&Arc<[u8]>>) -> Side {
         },
         Some(text) => Side::Text(Arc::clone(text)),
     }
-}
-
-fn hunks(before: &[u8], after: &[u8]) -> Vec<Hunk> {
-    let (before, after) = (
-        String::from_utf8_lossy(before),
-        String::from_utf8_lossy(after),
-    );
-    let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
-    let mut hunks = Vec::new();
-    for group in diff.grouped_ops(CONTEXT_LINES) {
-        let changes = group.iter().flat_map(|op| diff.iter_changes(op));
-        let lines = changes.map(|change| Line {
-            kind: match change.tag() {
-                ChangeTag::Equal => LineKind::Context,
-                ChangeTag::Insert => LineKind::Added,
-                ChangeTag::Delete => LineKind::Removed,
-            },
-            bytes: change.value().as_bytes().to_vec(),
-        });
-        let lines: Vec<Line> = lines.collect();
-        if let Some(first) = group.first() {
-            hunks.push(Hunk {
-                old_start: start(first.old_range().start, &lines, LineKind::Added),
-                new_start: start(first.new_range().start, &lines, LineKind::Removed),
-                lines,
-            });
-        }
-    }
-    hunks
-}
-
-/// 1-based, or as it is if the hunk has no line on that side.
-fn start(index: usize, lines: &[Line], absent: LineKind) -> u32 {
-    let is_present = lines.iter().any(|line| line.kind != absent);
-    u32::try_from(index + usize::from(is_present)).unwrap_or(u32::MAX)
 }

@@ -49,12 +49,11 @@ pub fn print(
         writeln!(out)?;
     }
     for by in by {
-        rates(
-            out,
-            heading(*by),
-            &score::split(&evaluation.judgements, *by),
-        )?;
-        writeln!(out)?;
+        let rows = score::split(&evaluation.judgements, *by);
+        if !rows.is_empty() {
+            rates(out, heading(*by), &rows)?;
+            writeln!(out)?;
+        }
     }
     let categories = score::split(&evaluation.judgements, By::Category);
     if !categories.is_empty() {

@@ -88,7 +88,8 @@ impl Tree {
                     met.asked.push(path.clone());
                     Some(job)
                 }
-                Err(analysis) => {
+                Err((reason, detail)) => {
+                    let analysis = plan::skipped(reason, detail);
                     met.skipped.insert(path.clone(), analysis);
                     None
                 }
@@ -97,22 +98,20 @@ impl Tree {
     }
 }
 
-fn prepare(path: &RepoPath, file: &Path, policy: &Policy) -> Result<Job, Analysis> {
+/// A job, or why there is none.
+fn prepare(path: &RepoPath, file: &Path, policy: &Policy) -> Result<Job, (SkipReason, String)> {
     if let Some(reason) = plan::left_out(path, policy) {
-        return Err(plan::skipped(reason, ""));
+        return Err((reason, String::new()));
     }
     let limits = &policy.limits;
     let text = match content::read(file, limits.max_file_bytes, limits.max_line_bytes) {
         Ok(Content::Text(text)) => text,
-        Ok(Content::Binary) => return Err(plan::skipped(SkipReason::Binary, "")),
-        Ok(Content::TooLarge(detail)) => return Err(plan::skipped(SkipReason::TooLarge, detail)),
+        Ok(Content::Binary) => return Err((SkipReason::Binary, String::new())),
+        Ok(Content::TooLarge(detail)) => return Err((SkipReason::TooLarge, detail)),
         Ok(Content::NotAFile) => {
-            return Err(plan::skipped(
-                SkipReason::Unavailable,
-                "it is no regular file",
-            ));
+            return Err((SkipReason::Unavailable, "it is no regular file".to_owned()));
         }
-        Err(error) => return Err(plan::skipped(SkipReason::Unavailable, error.to_string())),
+        Err(error) => return Err((SkipReason::Unavailable, error.to_string())),
     };
     Ok(Job {
         path: path.clone(),

@@ -88,7 +88,7 @@ pub fn write(
 pub fn read(input: &mut impl Read, limit: u64) -> Result<Option<Frame>, FrameError> {
     let mut decoder = Decoder::new(limit);
     loop {
-        if let Some(frame) = decoder.next()? {
+        if let Some(frame) = decoder.complete()? {
             return Ok(Some(frame));
         }
         let missing = decoder.missing()?;
@@ -125,7 +125,7 @@ impl Decoder {
     }
 
     /// The next frame, if all of it arrived.
-    pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+    pub fn complete(&mut self) -> Result<Option<Frame>, FrameError> {
         let Some(shape) = self.shape()? else {
             return Ok(None);
         };
@@ -219,13 +219,13 @@ mod tests {
         let bytes = encode(&"hello", &[b"\xff\x00", b""]).unwrap();
         let mut decoder = Decoder::new(100);
         for (index, byte) in bytes.iter().enumerate() {
-            assert!(decoder.next().unwrap().is_none(), "complete at {index}");
+            assert!(decoder.complete().unwrap().is_none(), "complete at {index}");
             decoder.push(&[*byte]);
         }
-        let frame = decoder.next().unwrap().unwrap();
+        let frame = decoder.complete().unwrap().unwrap();
         assert_eq!(frame.parse::<String>().unwrap(), "hello");
         assert_eq!(frame.blobs, vec![b"\xff\x00".to_vec(), Vec::new()]);
-        assert!(decoder.next().unwrap().is_none());
+        assert!(decoder.complete().unwrap().is_none());
     }
 
     #[test]
@@ -244,14 +244,23 @@ mod tests {
     fn a_huge_length_is_refused_before_anything_is_kept() {
         let mut decoder = Decoder::new(1000);
         decoder.push(&[0xff; 8]);
-        assert!(matches!(decoder.next(), Err(FrameError::TooManyBlobs(_))));
+        assert!(matches!(
+            decoder.complete(),
+            Err(FrameError::TooManyBlobs(_))
+        ));
         let mut decoder = Decoder::new(1000);
         decoder.push(&[0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0]);
-        assert!(matches!(decoder.next(), Err(FrameError::TooLarge { .. })));
+        assert!(matches!(
+            decoder.complete(),
+            Err(FrameError::TooLarge { .. })
+        ));
         let mut decoder = Decoder::new(1000);
         decoder.push(&[0, 0, 0, 0, 2, 0, 0, 0]);
         decoder.push(&[0xff; 16]);
-        assert!(matches!(decoder.next(), Err(FrameError::TooLarge { .. })));
+        assert!(matches!(
+            decoder.complete(),
+            Err(FrameError::TooLarge { .. })
+        ));
     }
 
     #[test]

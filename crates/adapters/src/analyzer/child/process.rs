@@ -75,7 +75,7 @@ impl Process {
     pub(super) fn receive(&mut self, limit: Duration) -> Result<Frame, Stopped> {
         let deadline = Instant::now() + limit;
         loop {
-            match self.incoming.next() {
+            match self.incoming.complete() {
                 Ok(Some(frame)) => return Ok(frame),
                 Ok(None) => {}
                 Err(error) => return Err(Stopped::Nonsense(error.to_string())),

@@ -18,7 +18,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Lists all files, hidden and ignored ones too, but nothing of `.git`.
+    /// Lists all files, hidden and ignored ones too, but nothing of `.git` and no names that are not UTF-8.
     ///
     /// # Errors
     /// Fails if a folder cannot be read.
@@ -27,7 +27,7 @@ impl Folder {
             let name = root.file_name().unwrap_or_default();
             return Ok(Self {
                 root: root.parent().unwrap_or(Path::new("")).to_owned(),
-                paths: vec![RepoPath::from_bytes(name.as_encoded_bytes())],
+                paths: name.to_str().map(RepoPath::from).into_iter().collect(),
             });
         }
         let mut paths = Vec::new();
@@ -39,7 +39,7 @@ impl Folder {
             let entry = entry?;
             if entry.file_type().is_some_and(|kind| kind.is_file()) {
                 let path = entry.path().strip_prefix(root)?;
-                paths.push(RepoPath::from_bytes(path.as_os_str().as_encoded_bytes()));
+                paths.extend(path.to_str().map(RepoPath::from));
             }
         }
         paths.sort();
