@@ -171,6 +171,7 @@ impl<'a> Run<'a> {
             }
             callee.function = object
                 .class
+                .or_else(|| self.class_by_type(base))
                 .and_then(|class| self.method(class, name, count));
         } else if let Some(class) = base
             .path
