@@ -1,8 +1,10 @@
 //! Go to the small language: the file, its names and its scopes.
 
+mod choice;
 mod declaration;
 mod expression;
 mod format;
+mod literal;
 mod statement;
 mod types;
 
@@ -60,7 +62,10 @@ impl Results {
 
     /// The result that matters.
     fn primary(&self) -> usize {
-        self.matters.iter().position(|matters| *matters).unwrap_or(0)
+        self.matters
+            .iter()
+            .position(|matters| *matters)
+            .unwrap_or(0)
     }
 }
 
@@ -105,7 +110,10 @@ impl Go<'_> {
         }
         let mut body = Vec::new();
         for kind in ["const_declaration", "var_declaration"] {
-            for child in children(root).into_iter().filter(|child| child.kind() == kind) {
+            for child in children(root)
+                .into_iter()
+                .filter(|child| child.kind() == kind)
+            {
                 body.append(&mut self.statement(child));
             }
         }
@@ -136,7 +144,10 @@ impl Go<'_> {
                 Some(_) => continue,
                 None => local_name(full),
             };
-            self.tree.unit.imports.insert(Rc::from(local), Rc::from(full));
+            self.tree
+                .unit
+                .imports
+                .insert(Rc::from(local), Rc::from(full));
         }
     }
 
@@ -158,13 +169,19 @@ impl Go<'_> {
 
     /// What a name of the source is called here.
     fn resolve(&self, name: &str) -> Name {
-        let known = self.scopes.iter().rev().find_map(|scope| scope.names.get(name));
+        let known = self
+            .scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.names.get(name));
         known.map_or_else(|| Rc::from(name), Rc::clone)
     }
 
     /// Whether a name is a variable of a function.
     fn is_local(&self, name: &str) -> bool {
-        self.scopes.iter().any(|scope| scope.names.contains_key(name))
+        self.scopes
+            .iter()
+            .any(|scope| scope.names.contains_key(name))
     }
 
     /// The package a name stands for.
@@ -232,12 +249,17 @@ impl Go<'_> {
         let (mut names, mut kinds) = (Vec::new(), Vec::new());
         for parameter in children(result) {
             let kind = field(parameter, "type").map_or("", |kind| self.tree.text(kind));
-            let own: Vec<Name> =
-                fields(parameter, "name").into_iter().map(|name| self.tree.name(name)).collect();
+            let own: Vec<Name> = fields(parameter, "name")
+                .into_iter()
+                .map(|name| self.tree.name(name))
+                .collect();
             kinds.extend(std::iter::repeat_n(kind, own.len().max(1)));
             names.extend(own);
         }
-        let matters = kinds.iter().map(|kind| !matches!(*kind, "error" | "bool")).collect();
+        let matters = kinds
+            .iter()
+            .map(|kind| !matches!(*kind, "error" | "bool"))
+            .collect();
         Results { names, matters }
     }
 
@@ -256,7 +278,10 @@ fn local_name(path: &str) -> &str {
             !rest.is_empty() && rest.chars().all(|digit| digit.is_ascii_digit())
         })
     };
-    let last = path.rsplit('/').find(|part| !is_version(part)).unwrap_or(path);
+    let last = path
+        .rsplit('/')
+        .find(|part| !is_version(part))
+        .unwrap_or(path);
     let last = match last.rsplit_once(".v") {
         Some((name, version)) if version.chars().all(|digit| digit.is_ascii_digit()) => name,
         _ => last,
@@ -264,4 +289,17 @@ fn local_name(path: &str) -> &str {
     let last = last.strip_prefix("go-").unwrap_or(last);
     let last = last.strip_suffix("-go").unwrap_or(last);
     last.strip_suffix(".go").unwrap_or(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local_name;
+
+    #[test]
+    fn packages_are_called_by_the_last_part_that_is_no_version() {
+        assert_eq!(local_name("net/http"), "http");
+        assert_eq!(local_name("github.com/go-chi/chi/v5"), "chi");
+        assert_eq!(local_name("gopkg.in/yaml.v3"), "yaml");
+        assert_eq!(local_name("v2"), "v2");
+    }
 }

@@ -50,9 +50,9 @@ impl Go<'_> {
 
     fn own_type(&mut self, node: Node<'_>) -> Option<Name> {
         match node.kind() {
-            "pointer_type" | "parenthesized_type" => {
-                children(node).first().and_then(|inner| self.own_type(*inner))
-            }
+            "pointer_type" | "parenthesized_type" => children(node)
+                .first()
+                .and_then(|inner| self.own_type(*inner)),
             "generic_type" => field(node, "type").and_then(|inner| self.own_type(inner)),
             "type_identifier" => Some(own_name(self.tree.text(node))),
             _ => None,
@@ -150,12 +150,16 @@ impl Go<'_> {
         let values = field(node, "value").map(children).unwrap_or_default();
         if values.len() == 1 && names.len() > 1 {
             let places = |go: &mut Self| {
-                names.iter().map(|name| go.new_place(*name)).collect::<Vec<Place>>()
+                names
+                    .iter()
+                    .map(|name| go.new_place(*name))
+                    .collect::<Vec<Place>>()
             };
             return self.spread(node, values[0], places);
         }
-        let values: Vec<Option<Expr>> =
-            (0..names.len()).map(|at| values.get(at).map(|value| self.expr(*value))).collect();
+        let values: Vec<Option<Expr>> = (0..names.len())
+            .map(|at| values.get(at).map(|value| self.expr(*value)))
+            .collect();
         names
             .into_iter()
             .zip(values)

@@ -42,9 +42,9 @@ impl Go<'_> {
                 }
                 _ => Place::Ignore,
             },
-            "parenthesized_expression" => {
-                children(node).first().map_or(Place::Ignore, |inner| self.place(*inner))
-            }
+            "parenthesized_expression" => children(node)
+                .first()
+                .map_or(Place::Ignore, |inner| self.place(*inner)),
             // What a pointer points to is taken for the pointer itself.
             "unary_expression" => {
                 field(node, "operand").map_or(Place::Ignore, |inner| self.place(inner))
@@ -104,11 +104,19 @@ impl Go<'_> {
                 (Some(kind), Some(body)) => self.composite(node, kind, body),
                 _ => ExprKind::Const(Const::Other),
             },
-            "literal_value" => {
-                ExprKind::List(children(node).into_iter().map(|item| self.expr(item)).collect())
-            }
+            "literal_value" => ExprKind::List(
+                children(node)
+                    .into_iter()
+                    .map(|item| self.expr(item))
+                    .collect(),
+            ),
             "func_literal" => ExprKind::Closure(self.closure(node)),
-            _ => ExprKind::Parts(children(node).into_iter().map(|child| self.expr(child)).collect()),
+            _ => ExprKind::Parts(
+                children(node)
+                    .into_iter()
+                    .map(|child| self.expr(child))
+                    .collect(),
+            ),
         }
     }
 
@@ -168,114 +176,9 @@ impl Go<'_> {
         ExprKind::Binary(op, Box::new(left), Box::new(self.expr(right)))
     }
 
-    fn composite(&mut self, node: Node<'_>, kind: Node<'_>, body: Node<'_>) -> ExprKind {
-        match kind.kind() {
-            "slice_type" | "array_type" | "implicit_length_array_type" => {
-                let element = field(kind, "element");
-                let items = children(body)
-                    .into_iter()
-                    .filter_map(|item| self.item(element, last_part(item)))
-                    .collect();
-                ExprKind::List(items)
-            }
-            "map_type" => {
-                let value_type = field(kind, "value");
-                let mut entries = Vec::new();
-                for item in children(body) {
-                    let key = field(item, "key").and_then(|key| self.item(field(kind, "key"), Some(key)));
-                    let value = self.item(value_type, last_part(item));
-                    entries.extend(value.map(|value| (key, value)));
-                }
-                ExprKind::Map(entries)
-            }
-            _ => self.struct_literal(node, kind, body),
-        }
-    }
-
-    /// An element of a literal, whose type may be left out.
-    fn item(&mut self, kind: Option<Node<'_>>, node: Option<Node<'_>>) -> Option<Expr> {
-        let mut node = node?;
-        if node.kind() == "literal_element" {
-            node = children(node).into_iter().next()?;
-        }
-        if node.kind() == "literal_value"
-            && let Some(mut kind) = kind
-        {
-            if kind.kind() == "pointer_type" {
-                kind = children(kind).into_iter().next()?;
-            }
-            let lowered = self.nest(|go| go.composite(node, kind, node))?;
-            return Some(expr(node, lowered));
-        }
-        Some(self.expr(node))
-    }
-
-    fn struct_literal(&mut self, node: Node<'_>, kind: Node<'_>, body: Node<'_>) -> ExprKind {
-        let type_name = self.type_name(kind);
-        let order = type_name.as_ref().and_then(|name| self.orders.get(name)).cloned();
-        let mut named: Vec<(Option<Name>, Expr)> = Vec::new();
-        for (index, item) in children(body).into_iter().enumerate() {
-            let name = match field(item, "key") {
-                Some(key) => Some(self.tree.name(key)),
-                None => order.as_ref().and_then(|order| order.get(index).cloned()),
-            };
-            if let Some(value) = self.item(None, last_part(item)) {
-                named.push((name, value));
-            }
-        }
-        let is_foreign = type_name.as_ref().is_some_and(|name| !name.starts_with("local."));
-        if is_foreign && matches!(kind.kind(), "qualified_type" | "generic_type") {
-            return self.foreign_literal(node, kind, named);
-        }
-        let entries = named
-            .into_iter()
-            .map(|(name, value)| {
-                let key = name.map(|name| constant(node, Const::Text(name)));
-                (key, value)
-            })
-            .collect();
-        let map = expr(node, ExprKind::Map(entries));
-        match type_name {
-            Some(type_name) => ExprKind::Cast(type_name, Box::new(map)),
-            None => map.kind,
-        }
-    }
-
-    /// A struct of another package is made by a call whose keywords are its fields.
-    fn foreign_literal(
-        &mut self,
-        node: Node<'_>,
-        kind: Node<'_>,
-        named: Vec<(Option<Name>, Expr)>,
-    ) -> ExprKind {
-        let arguments: Vec<Argument> = named
-            .into_iter()
-            .map(|(name, value)| Argument {
-                name,
-                value,
-                is_spread: false,
-            })
-            .collect();
-        let full = self.type_name(kind).unwrap_or_else(|| Rc::from(""));
-        if arguments.is_empty() && matches!(full.as_ref(), "strings.Builder" | "bytes.Buffer") {
-            return call(node, name_expr(kind, &full), Vec::new()).kind;
-        }
-        let callee = match full.rsplit_once('.') {
-            Some((package, name)) => {
-                let package = name_expr(kind, package);
-                expr(kind, ExprKind::Field(Box::new(package), Rc::from(name)))
-            }
-            None => name_expr(kind, &full),
-        };
-        ExprKind::Call(Box::new(Call {
-            callee,
-            arguments,
-            is_new: true,
-        }))
-    }
-
     fn call(&mut self, node: Node<'_>) -> ExprKind {
-        let (Some(function), Some(list)) = (field(node, "function"), field(node, "arguments")) else {
+        let (Some(function), Some(list)) = (field(node, "function"), field(node, "arguments"))
+        else {
             return ExprKind::Const(Const::Other);
         };
         let nodes = children(list);
@@ -300,8 +203,10 @@ impl Go<'_> {
             && let Some(at) = nodes.iter().take(3).position(|node| is_text(*node))
             && let Some(format) = self.formatted(nodes[at], &nodes[at + 1..])
         {
-            let mut arguments: Vec<Argument> =
-                nodes[..at].iter().map(|node| self.argument(*node)).collect();
+            let mut arguments: Vec<Argument> = nodes[..at]
+                .iter()
+                .map(|node| self.argument(*node))
+                .collect();
             arguments.push(Argument {
                 name: None,
                 value: format,
@@ -314,7 +219,11 @@ impl Go<'_> {
 
     fn argument(&mut self, node: Node<'_>) -> Argument {
         let is_spread = node.kind() == "variadic_argument";
-        let inner = if is_spread { children(node).into_iter().next() } else { Some(node) };
+        let inner = if is_spread {
+            children(node).into_iter().next()
+        } else {
+            Some(node)
+        };
         Argument {
             name: None,
             value: inner.map_or_else(|| constant(node, Const::Other), |inner| self.expr(inner)),
@@ -325,8 +234,15 @@ impl Go<'_> {
     /// A constant format with its arguments, as the text it makes.
     fn formatted(&mut self, format: Node<'_>, values: &[Node<'_>]) -> Option<Expr> {
         let pieces = pieces(&self.literal(format))?;
-        let wanted = pieces.iter().filter(|piece| !matches!(piece, Piece::Text(_))).count();
-        if wanted != values.len() || values.iter().any(|value| value.kind() == "variadic_argument") {
+        let wanted = pieces
+            .iter()
+            .filter(|piece| !matches!(piece, Piece::Text(_)))
+            .count();
+        if wanted != values.len()
+            || values
+                .iter()
+                .any(|value| value.kind() == "variadic_argument")
+        {
             return None;
         }
         let mut values = values.iter();
@@ -445,16 +361,10 @@ impl Go<'_> {
 }
 
 fn is_text(node: Node<'_>) -> bool {
-    matches!(node.kind(), "interpreted_string_literal" | "raw_string_literal")
-}
-
-/// The value of an element of a literal.
-fn last_part(item: Node<'_>) -> Option<Node<'_>> {
-    match item.kind() {
-        "keyed_element" => field(item, "value"),
-        "literal_element" => children(item).into_iter().next(),
-        _ => Some(item),
-    }
+    matches!(
+        node.kind(),
+        "interpreted_string_literal" | "raw_string_literal"
+    )
 }
 
 fn integer(text: &str) -> Const {

@@ -47,3 +47,28 @@ pub(super) fn pieces(format: &str) -> Option<Vec<Piece>> {
     }
     Some(pieces)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Piece, pieces};
+
+    #[test]
+    fn verbs_tell_text_from_numbers() {
+        let text = |text: &str| Piece::Text(text.to_owned());
+        let expected = vec![
+            text("a="),
+            Piece::Plain,
+            text(" 5% "),
+            Piece::Number,
+            Piece::Quoted,
+        ];
+        assert_eq!(pieces("a=%s 5%% %03d%q"), Some(expected));
+    }
+
+    #[test]
+    fn formats_with_positions_or_an_open_verb_are_left_alone() {
+        assert_eq!(pieces("%[2]s"), None);
+        assert_eq!(pieces("%*d"), None);
+        assert_eq!(pieces("100%"), None);
+    }
+}

@@ -4,12 +4,10 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use super::super::tree::{
-    call, child_of_kind, children, constant, expr, field, fields, span,
-};
-use super::expression::operator;
+use super::super::tree::{call, child_of_kind, children, constant, expr, field, span};
 use super::Go;
-use crate::flow::ir::{Block, Case, Const, Expr, ExprKind, Op, Place, Stmt};
+use super::expression::operator;
+use crate::flow::ir::{Block, Const, Expr, ExprKind, Op, Place, Stmt};
 
 impl Go<'_> {
     /// The statements of a block, in a scope of their own.
@@ -17,7 +15,7 @@ impl Go<'_> {
         self.scoped(|go| go.list(children(node)))
     }
 
-    fn list(&mut self, nodes: Vec<Node<'_>>) -> Block {
+    pub(super) fn list(&mut self, nodes: Vec<Node<'_>>) -> Block {
         let mut block = Block::new();
         for node in nodes {
             for statement in self.nest(|go| go.statement(node)).unwrap_or_default() {
@@ -33,16 +31,19 @@ impl Go<'_> {
             "statement_list" => self.list(children(node)),
             "block" => vec![Stmt::Block(self.statements(node))],
             "labeled_statement" => {
-                let inner = children(node).into_iter().filter(|child| child.kind() != "label_name");
+                let inner = children(node)
+                    .into_iter()
+                    .filter(|child| child.kind() != "label_name");
                 self.list(inner.collect())
             }
             "expression_statement" | "go_statement" | "defer_statement" => children(node)
                 .into_iter()
                 .map(|child| Stmt::Expr(self.expr(child)))
                 .collect(),
-            "var_declaration" | "const_declaration" | "var_spec_list" => {
-                children(node).into_iter().flat_map(|child| self.statement(child)).collect()
-            }
+            "var_declaration" | "const_declaration" | "var_spec_list" => children(node)
+                .into_iter()
+                .flat_map(|child| self.statement(child))
+                .collect(),
             "var_spec" | "const_spec" => self.value_spec(node),
             "short_var_declaration" => self.assignment(node, true),
             "assignment_statement" => self.assignment(node, false),
@@ -57,7 +58,11 @@ impl Go<'_> {
             "select_statement" => self.select(node),
             "break_statement" => {
                 let in_chain = self.contexts.last().is_some_and(|context| context.in_chain);
-                if in_chain && children(node).is_empty() { Block::new() } else { vec![Stmt::Break] }
+                if in_chain && children(node).is_empty() {
+                    Block::new()
+                } else {
+                    vec![Stmt::Break]
+                }
             }
             "continue_statement" => vec![Stmt::Continue],
             "type_declaration" => {
@@ -98,12 +103,21 @@ impl Go<'_> {
         if let [value] = right.as_slice() {
             let value = *value;
             return self.spread(node, value, |go| {
-                left.iter().map(|target| go.target(*target, declares)).collect()
+                left.iter()
+                    .map(|target| go.target(*target, declares))
+                    .collect()
             });
         }
         let values = right.iter().map(|value| self.expr(*value)).collect();
-        let places = left.iter().map(|target| self.target(*target, declares)).collect();
-        vec![assign(node, Place::Sequence(places), expr(node, ExprKind::List(values)))]
+        let places = left
+            .iter()
+            .map(|target| self.target(*target, declares))
+            .collect();
+        vec![assign(
+            node,
+            Place::Sequence(places),
+            expr(node, ExprKind::List(values)),
+        )]
     }
 
     fn target(&mut self, node: Node<'_>, declares: bool) -> Place {
@@ -125,8 +139,13 @@ impl Go<'_> {
         }
         let results = self.own_results(value);
         let primary = results.as_ref().map_or(0, super::Results::primary);
+        let gives_two = results.is_none() && self.gives_two(value);
         let lowered = self.expr(value);
-        let places = places(self);
+        let mut places = places(self);
+        if gives_two && places.len() > 1 {
+            places.truncate(2);
+            return vec![assign(node, Place::Sequence(places), lowered)];
+        }
         if results.is_some_and(|results| results.is_list()) {
             return vec![assign(node, Place::Sequence(places), lowered)];
         }
@@ -170,6 +189,13 @@ impl Go<'_> {
         block
     }
 
+    /// Functions of the standard library of whose results more than the first matters.
+    fn gives_two(&self, node: Node<'_>) -> bool {
+        let name = field(node, "function").and_then(|function| field(function, "field"));
+        let known = ["FormFile", "BasicAuth", "SplitHostPort", "Cut"];
+        name.is_some_and(|name| known.contains(&self.tree.text(name)))
+    }
+
     fn own_results(&self, node: Node<'_>) -> Option<super::Results> {
         if node.kind() != "call_expression" {
             return None;
@@ -179,7 +205,8 @@ impl Go<'_> {
             "identifier" => function,
             "selector_expression" => {
                 let operand = field(function, "operand")?;
-                if operand.kind() == "identifier" && self.package(self.tree.text(operand)).is_some() {
+                if operand.kind() == "identifier" && self.package(self.tree.text(operand)).is_some()
+                {
                     return None;
                 }
                 field(function, "field")?
@@ -234,7 +261,10 @@ impl Go<'_> {
         let (Some(channel), Some(value)) = (field(node, "channel"), field(node, "value")) else {
             return Block::new();
         };
-        let channel = expr(node, ExprKind::Field(Box::new(self.expr(channel)), Rc::from("push")));
+        let channel = expr(
+            node,
+            ExprKind::Field(Box::new(self.expr(channel)), Rc::from("push")),
+        );
         let value = self.expr(value);
         vec![Stmt::Expr(call(node, channel, vec![value]))]
     }
@@ -243,15 +273,30 @@ impl Go<'_> {
         let Some(target) = children(node).into_iter().next() else {
             return Block::new();
         };
-        let op = if node.kind() == "inc_statement" { Op::Add } else { Op::Subtract };
+        let op = if node.kind() == "inc_statement" {
+            Op::Add
+        } else {
+            Op::Subtract
+        };
         let operands = [self.expr(target), constant(node, Const::Int(1))];
         let place = self.place(target);
-        vec![Stmt::Expr(expr(node, ExprKind::Update(Box::new(place), op, Box::new(operands))))]
+        vec![Stmt::Expr(expr(
+            node,
+            ExprKind::Update(Box::new(place), op, Box::new(operands)),
+        ))]
     }
 
     fn leave(&mut self, node: Node<'_>) -> Block {
-        let results = self.contexts.last().map(|context| context.results.clone()).unwrap_or_default();
-        let values = children(node).into_iter().next().map(children).unwrap_or_default();
+        let results = self
+            .contexts
+            .last()
+            .map(|context| context.results.clone())
+            .unwrap_or_default();
+        let values = children(node)
+            .into_iter()
+            .next()
+            .map(children)
+            .unwrap_or_default();
         if values.is_empty() {
             let name = results.names.get(results.primary());
             let value = name.map(|name| expr(node, ExprKind::Name(self.resolve(name))));
@@ -262,7 +307,10 @@ impl Go<'_> {
         }
         if results.is_list() {
             let list = values.iter().map(|value| self.expr(*value)).collect();
-            return vec![Stmt::Return(Some(expr(node, ExprKind::List(list))), span(node))];
+            return vec![Stmt::Return(
+                Some(expr(node, ExprKind::List(list))),
+                span(node),
+            )];
         }
         let mut block = Block::new();
         let mut returned = None;
@@ -305,29 +353,39 @@ impl Go<'_> {
         })
     }
 
-    fn initializer(&mut self, node: Node<'_>) -> Block {
-        field(node, "initializer").map(|first| self.statement(first)).unwrap_or_default()
+    pub(super) fn initializer(&mut self, node: Node<'_>) -> Block {
+        field(node, "initializer")
+            .map(|first| self.statement(first))
+            .unwrap_or_default()
     }
 
     /// A body in which `break` ends the loop or `switch` itself.
-    fn body(&mut self, node: Node<'_>, act: impl FnOnce(&mut Self, Node<'_>) -> Block) -> Block {
+    pub(super) fn body(
+        &mut self,
+        node: Node<'_>,
+        act: impl FnOnce(&mut Self, Node<'_>) -> Block,
+    ) -> Block {
         let before = self.set_chain(false);
         let block = act(self, node);
         self.set_chain(before);
         block
     }
 
-    fn set_chain(&mut self, in_chain: bool) -> bool {
+    pub(super) fn set_chain(&mut self, in_chain: bool) -> bool {
         let context = self.contexts.last_mut();
         context.is_some_and(|context| std::mem::replace(&mut context.in_chain, in_chain))
     }
 
     fn for_statement(&mut self, node: Node<'_>) -> Block {
         let body = field(node, "body");
-        let head = children(node).into_iter().find(|child| Some(child.id()) != body.map(|body| body.id()));
+        let head = children(node)
+            .into_iter()
+            .find(|child| Some(child.id()) != body.map(|body| body.id()));
         self.scoped(|go| {
-            let loop_body =
-                |go: &mut Self| body.map(|body| go.body(body, Self::statements)).unwrap_or_default();
+            let loop_body = |go: &mut Self| {
+                body.map(|body| go.body(body, Self::statements))
+                    .unwrap_or_default()
+            };
             match head {
                 Some(head) if head.kind() == "range_clause" => go.range(head, loop_body),
                 Some(head) if head.kind() == "for_clause" => {
@@ -357,8 +415,10 @@ impl Go<'_> {
         let iterable = self.expr(right);
         let declares = child_of_kind(head, ":=").is_some();
         let left = field(head, "left").map(children).unwrap_or_default();
-        let mut places: Vec<Place> =
-            left.iter().map(|target| self.target(*target, declares)).collect();
+        let mut places: Vec<Place> = left
+            .iter()
+            .map(|target| self.target(*target, declares))
+            .collect();
         let keys = places.len() < 2;
         let target = places.pop().unwrap_or(Place::Ignore);
         let mut inner: Block = places
@@ -376,157 +436,6 @@ impl Go<'_> {
             keys,
         }]
     }
-
-    fn switch(&mut self, node: Node<'_>) -> Block {
-        self.scoped(|go| {
-            let mut block = go.initializer(node);
-            let cases: Vec<Node<'_>> = cases_of(node);
-            let Some(value) = field(node, "value") else {
-                let chain = go.chain(&cases);
-                for statement in chain {
-                    push(&mut block, statement);
-                }
-                return block;
-            };
-            let subject = go.expr(value);
-            let cases = cases
-                .into_iter()
-                .map(|case| {
-                    let values = field(case, "value").map(children).unwrap_or_default();
-                    Case {
-                        values: values.into_iter().map(|value| go.expr(value)).collect(),
-                        guard: None,
-                        body: go.case_body(case),
-                    }
-                })
-                .collect();
-            block.push(Stmt::Switch {
-                subject,
-                cases,
-                falls_through: false,
-            });
-            block
-        })
-    }
-
-    fn case_body(&mut self, case: Node<'_>) -> Block {
-        self.body(case, |go, case| go.scoped(|go| go.list(fields_without_head(case))))
-    }
-
-    /// A `switch` without a subject: one condition after the other.
-    fn chain(&mut self, cases: &[Node<'_>]) -> Block {
-        let before = self.set_chain(true);
-        let mut otherwise = Block::new();
-        let mut lowered = Vec::new();
-        for case in cases {
-            let conditions = field(*case, "value").map(children).unwrap_or_default();
-            let condition = conditions
-                .into_iter()
-                .map(|condition| self.expr(condition))
-                .reduce(|all, one| {
-                    expr(*case, ExprKind::Binary(Op::Or, Box::new(all), Box::new(one)))
-                });
-            let body = self.scoped(|go| go.list(fields_without_head(*case)));
-            match condition {
-                Some(condition) => lowered.push((condition, body)),
-                None => otherwise = body,
-            }
-        }
-        for (condition, then) in lowered.into_iter().rev() {
-            otherwise = vec![Stmt::If {
-                condition,
-                then,
-                otherwise,
-            }];
-        }
-        self.set_chain(before);
-        otherwise
-    }
-
-    fn type_switch(&mut self, node: Node<'_>) -> Block {
-        self.scoped(|go| {
-            let mut block = go.initializer(node);
-            let subject = field(node, "value").map(|value| go.expr(value));
-            let alias = field(node, "alias").and_then(|alias| children(alias).into_iter().next());
-            if let (Some(alias), Some(value)) = (alias, subject) {
-                let place = go.new_place(alias);
-                block.push(assign(node, place, value));
-            }
-            let cases = cases_of(node)
-                .into_iter()
-                .map(|case| {
-                    let is_default = case.kind() == "default_case";
-                    let kinds = fields(case, "type");
-                    let mut body = Block::new();
-                    if let (Some(alias), [kind]) = (alias, kinds.as_slice()) {
-                        body.append(&mut go.narrowed(alias, *kind));
-                    }
-                    body.append(&mut go.case_body(case));
-                    let never = expr(case, ExprKind::Parts(Vec::new()));
-                    Case {
-                        values: if is_default { Vec::new() } else { vec![never] },
-                        guard: None,
-                        body,
-                    }
-                })
-                .collect();
-            block.push(Stmt::Switch {
-                subject: expr(node, ExprKind::Parts(Vec::new())),
-                cases,
-                falls_through: false,
-            });
-            block
-        })
-    }
-
-    /// In a case of one type, the variable has that type.
-    fn narrowed(&mut self, alias: Node<'_>, kind: Node<'_>) -> Block {
-        let Some(type_name) = self.type_name(kind) else {
-            return Block::new();
-        };
-        let value = self.expr(alias);
-        let value = self.seen_as(alias, type_name, value);
-        let place = self.place(alias);
-        vec![assign(alias, place, value)]
-    }
-
-    fn select(&mut self, node: Node<'_>) -> Block {
-        let cases = cases_of(node)
-            .into_iter()
-            .map(|case| {
-                let values = match case.kind() {
-                    "default_case" => Vec::new(),
-                    _ => vec![expr(case, ExprKind::Parts(Vec::new()))],
-                };
-                let body = self.scoped(|go| {
-                    let first = field(case, "communication");
-                    let mut body = first.map(|first| go.statement(first)).unwrap_or_default();
-                    body.append(&mut go.case_body(case));
-                    body
-                });
-                Case {
-                    values,
-                    guard: None,
-                    body,
-                }
-            })
-            .collect();
-        vec![Stmt::Switch {
-            subject: expr(node, ExprKind::Parts(Vec::new())),
-            cases,
-            falls_through: false,
-        }]
-    }
-}
-
-fn cases_of(node: Node<'_>) -> Vec<Node<'_>> {
-    let is_case = |child: &Node<'_>| child.kind().ends_with("_case");
-    children(node).into_iter().filter(is_case).collect()
-}
-
-/// The statements of a case.
-fn fields_without_head(case: Node<'_>) -> Vec<Node<'_>> {
-    children(case).into_iter().filter(|child| child.kind() == "statement_list").collect()
 }
 
 fn repeat(condition: Option<Expr>, body: Block) -> Stmt {
@@ -538,13 +447,17 @@ fn repeat(condition: Option<Expr>, body: Block) -> Stmt {
     }
 }
 
-fn assign(node: Node<'_>, place: Place, value: Expr) -> Stmt {
-    Stmt::Expr(expr(node, ExprKind::Assign(Box::new(place), Box::new(value))))
+/// An assignment.
+pub(super) fn assign(node: Node<'_>, place: Place, value: Expr) -> Stmt {
+    Stmt::Expr(expr(
+        node,
+        ExprKind::Assign(Box::new(place), Box::new(value)),
+    ))
 }
 
 /// Adds a statement. What is assigned right before it is looked at moves into the condition (`ok := f(x)`, `if !ok`),
 /// where it can be told what follows from it.
-fn push(block: &mut Block, mut statement: Stmt) {
+pub(super) fn push(block: &mut Block, mut statement: Stmt) {
     let condition = match &mut statement {
         Stmt::If { condition, .. } => Some(condition),
         Stmt::Return(Some(value), _) => Some(value),

@@ -65,7 +65,9 @@ impl Go<'_> {
                 let Some(type_name) = type_name else { continue };
                 let short = type_name.rsplit(['.', '/']).next().unwrap_or("");
                 order.push(Rc::from(short));
-                class.field_types.insert(Rc::from(short), Rc::clone(&type_name));
+                class
+                    .field_types
+                    .insert(Rc::from(short), Rc::clone(&type_name));
                 class.bases.push(type_name);
                 continue;
             }
@@ -83,7 +85,10 @@ impl Go<'_> {
 
     pub(super) fn add_class(&mut self, class: Class) {
         let id = self.tree.unit.classes.len();
-        self.tree.unit.class_names.insert(Rc::clone(&class.name), id);
+        self.tree
+            .unit
+            .class_names
+            .insert(Rc::clone(&class.name), id);
         self.tree.unit.classes.push(class);
     }
 
@@ -94,9 +99,9 @@ impl Go<'_> {
 
     fn type_name_inside(&mut self, node: Node<'_>) -> Option<Name> {
         match node.kind() {
-            "pointer_type" | "parenthesized_type" => {
-                children(node).first().and_then(|inner| self.type_name(*inner))
-            }
+            "pointer_type" | "parenthesized_type" => children(node)
+                .first()
+                .and_then(|inner| self.type_name(*inner)),
             "generic_type" => field(node, "type").and_then(|inner| self.type_name(inner)),
             "identifier" | "type_identifier" => Some(self.bare_type(self.tree.text(node))),
             "qualified_type" => {
