@@ -171,6 +171,7 @@ impl<'a> Run<'a> {
             }
             callee.function = object
                 .class
+                .or_else(|| self.class_by_type(base))
                 .and_then(|class| self.method(class, name, count));
         } else if let Some(class) = base
             .path
@@ -470,7 +471,14 @@ impl<'a> Run<'a> {
         let source = rules.source_calls.first(&call.names).cloned();
         if let Some(source) = source.or_else(|| self.source_by_name(call)) {
             let identity = self.identity(call.span);
-            let flow = self.flow(&source, call.span, &identity);
+            // What is taken from something that carries the label already comes from where that comes from.
+            let carried = call.receiver.as_ref().and_then(|(value, _)| {
+                value.flows.iter().find(|flow| flow.label == source.label && flow.marks & COLLECTION == 0)
+            });
+            let flow = match carried {
+                Some(flow) if source.label != 1 => flow.clone(),
+                _ => self.flow(&source, call.span, &identity),
+            };
             for position in &source.fills {
                 if let Some(argument) = call.call.arguments.get(*position) {
                     self.fill(&argument.value, std::slice::from_ref(&flow), state);

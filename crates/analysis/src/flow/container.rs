@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
         state: &mut State,
     ) -> Option<Value> {
         match call.names.last.as_ref() {
-            "append" | "insert" | "write" | "WriteString" | "replace" | "prepend" | "print"
+            "append" | "insert" | "write" | "Write" | "WriteString" | "WriteByte" | "WriteRune" | "replace" | "prepend" | "print"
             | "println" | "format" => {
                 let taken: Vec<Value> = call
                     .arguments
@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
                 }
                 call.receiver.as_ref().map(|(value, _)| value.clone())
             }
-            "toString" | "getvalue" | "String" | "substring" | "reverse" | "build" | "strip"
+            "toString" | "getvalue" | "String" | "Bytes" | "substring" | "reverse" | "build" | "strip"
             | "trim" => {
                 let is_reverse = call.names.last.as_ref() == "reverse";
                 let object = state.object_mut(id)?;

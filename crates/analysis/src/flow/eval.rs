@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::fold;
 use super::ir::{Const, Expr, ExprKind, Name, Op, Span};
 use super::model::Candidates;
-use super::rules::{ALL_DANGERS, ContainerKind, Source};
+use super::rules::{ContainerKind, Source};
 use super::run::Run;
 use super::value::{
     BEHIND_PREFIX, COLLECTION, Flow, Object, PART, State, Value, mark_bit, merge_flows,
@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
                 known.path = known.path.or(value.path);
                 return known;
             }
-            value = self.field_of_object(object, name, value);
+            value = self.field_of_object(object, name, value, span);
         }
         value.type_name = value.type_name.or_else(|| {
             self.rules
@@ -125,6 +125,12 @@ impl<'a> Run<'a> {
                 .first(&names)
                 .map(|name| Rc::from(name.as_ref()))
         });
+        if let Some(declared) = self.declared_field(base, name) {
+            if is_harmless_type(declared) {
+                return Value::default();
+            }
+            value.type_name = value.type_name.or_else(|| Some(Rc::clone(declared)));
+        }
         if let Some(source) = self.rules.source_fields.first(&names).cloned() {
             let identity = self.identity(span);
             value.flows.push(self.flow(&source, span, &identity));
@@ -148,9 +154,24 @@ impl<'a> Run<'a> {
         value
     }
 
-    fn field_of_object(&self, object: &Object, name: &Name, mut value: Value) -> Value {
+    /// The class of the file that a value's type is.
+    pub(crate) fn class_by_type(&self, value: &Value) -> Option<usize> {
+        let type_name = value.type_name.as_ref()?;
+        self.unit.class_names.get(type_name).copied()
+    }
+
+    fn declared_field(&self, base: &Value, name: &Name) -> Option<&Name> {
+        let class = self.unit.classes.get(self.class_by_type(base)?)?;
+        class.field_types.get(name)
+    }
+
+    fn field_of_object(&self, object: &Object, name: &Name, mut value: Value, span: Span) -> Value {
         let Some(class) = object.class.and_then(|class| self.unit.classes.get(class)) else {
-            return value.join(&object.rest);
+            let mut rest = object.rest.clone();
+            if rest.flows.iter().any(|flow| flow.marks & COLLECTION != 0) {
+                rest.flows = self.taken_from(&object.rest, name, span);
+            }
+            return value.join(&rest);
         };
         value.type_name = class.field_types.get(name).cloned();
         value.function = class.methods.get(name).copied();
@@ -241,6 +262,10 @@ impl<'a> Run<'a> {
                 constant: fold::character(text, *index),
                 ..Value::default()
             };
+        }
+        if matches!(base_value.constant, Some(Const::Text(_))) && !key_value.flows.is_empty() {
+            // A character of a known text: what it is depends on the index alone.
+            return Value::carrying(key_value.flows);
         }
         if let Some(Const::Text(name)) = &key_value.constant
             && base_value.object.is_none()
@@ -411,6 +436,15 @@ impl<'a> Run<'a> {
         }
         Value::carrying(flows)
     }
+}
+
+/// Whether a type's values cannot carry text.
+fn is_harmless_type(name: &str) -> bool {
+    let numbers = [
+        "bool", "boolean", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32",
+        "uint64", "float32", "float64", "long", "short", "float", "double",
+    ];
+    numbers.contains(&name)
 }
 
 /// A constant as a key of a map.

@@ -14,16 +14,38 @@ impl<'a> Run<'a> {
         let mut after: Option<State> = None;
         let mut value: Option<Value> = None;
         for exit in exits {
-            after = Some(match after {
+            let returned = super::eval::settled(exit.value, &exit.state);
+            let mut joined = match after {
                 Some(state) => state.join(exit.state),
                 None => exit.state,
-            });
+            };
             value = Some(match value {
-                Some(value) => value.join(&exit.value),
-                None => exit.value,
+                Some(value) => self.either(value, &returned, &mut joined),
+                None => returned,
             });
+            after = Some(joined);
         }
         (after, value.unwrap_or_default())
+    }
+
+    /// One of two returned values; of two lists of equal length, each element is one of two.
+    fn either(&mut self, one: Value, other: &Value, state: &mut State) -> Value {
+        let length = |value: &Value| {
+            let object = state.object(value)?;
+            object.elements.as_ref().map(Vec::len)
+        };
+        let is_pair = one.object != other.object && length(&one).is_some_and(|own| length(other) == Some(own));
+        let both = state.object(&one).zip(state.object(other)).filter(|_| is_pair);
+        let joined = both.map(|(mine, theirs)| {
+            let mut joined = Object::clone(mine);
+            joined.join(theirs);
+            joined
+        });
+        let mut value = one.join(other);
+        if let Some(joined) = joined {
+            value.object = Some(self.new_object(state, joined));
+        }
+        value
     }
 
     /// Runs a function's body and gives every way out of it.
@@ -548,6 +570,8 @@ impl<'a> Run<'a> {
             None => Value::default(),
         };
         element.constant = None;
+        let declared = value.type_name.as_deref().and_then(|name| name.strip_prefix("[]"));
+        element.type_name = element.type_name.or_else(|| declared.map(Rc::from));
         let own: Vec<Flow> = value.flows.iter().cloned().map(taken).collect();
         super::value::merge_flows(&mut element.flows, &own, true);
         element

@@ -26,6 +26,13 @@ impl<'a> Run<'a> {
             ExprKind::Assign(_, value) => self.refine(value, truth, state),
             ExprKind::Cast(_, value) => self.refine(value, truth, state),
             ExprKind::Parts(parts) if parts.len() == 1 => self.refine(&parts[0], truth, state),
+            ExprKind::Index(base, key) if truth => {
+                // `if allowed[name]`: the key is one of those that were put in.
+                let (base, key) = (self.look(base, state), self.look(key, state));
+                if state.flows(&base, true).is_empty() {
+                    self.is_one_of(&key, state);
+                }
+            }
             _ => {}
         }
     }
@@ -62,6 +69,11 @@ impl<'a> Run<'a> {
                 if other.flows.is_empty() && !matches!(other.constant, Some(Const::Null)) {
                     self.is_one_of(value, state);
                 }
+            }
+        }
+        for (side, other) in [(left, &b), (right, &a)] {
+            if matches!(other.constant, Some(Const::Null)) && matches!(op, Op::Equal | Op::NotEqual) {
+                self.answered_with_null(side, is_equal, state);
             }
         }
         if is_in && state.flows(&b, true).is_empty() {
@@ -277,6 +289,33 @@ impl<'a> Run<'a> {
             state.clear(&[source], dangers);
         }
         true
+    }
+
+    /// Follows a function of the file that answers with an error or with nothing: what is cleared on every such way.
+    fn answered_with_null(&mut self, side: &'a Expr, is_null: bool, state: &mut State) {
+        let mut side = side;
+        while let ExprKind::Assign(_, inner) = &side.kind {
+            side = inner;
+        }
+        let ExprKind::Call(call) = &side.kind else {
+            return;
+        };
+        let call = self.quietly(|run| run.evaluate(call, side.span, &mut state.clone()));
+        let Some(id) = call.callee.function else {
+            return;
+        };
+        let Some(exits) = self.quietly(|run| run.ways_out(id, &call, state)) else {
+            return;
+        };
+        let answers = exits.into_iter().filter(|exit| match &exit.value.constant {
+            Some(Const::Null) => is_null,
+            Some(_) => !is_null,
+            None => true,
+        });
+        let cleared = answers.map(|exit| exit.state.cleared).reduce(|all, one| common(&all, &one));
+        for (source, dangers) in cleared.unwrap_or_default() {
+            state.clear(&[source], dangers);
+        }
     }
 
     /// Evaluates without reporting and without consequences.

@@ -1,5 +1,6 @@
 //! Lowering: a syntax tree becomes the small language that data flow is computed on.
 
+mod go;
 mod java;
 mod javascript;
 mod python;
@@ -17,6 +18,7 @@ pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Opti
         Language::JavaScript | Language::TypeScript | Language::Tsx => {
             Some(javascript::lower(text, root))
         }
-        Language::Go | Language::Rust => None,
+        Language::Go => Some(go::lower(text, root)),
+        Language::Rust => None,
     }
 }

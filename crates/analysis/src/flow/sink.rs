@@ -235,7 +235,10 @@ fn is_harmless_vector(value: &Value, call: &Evaluated<'_>, state: &State) -> boo
     let elements = state
         .object(value)
         .and_then(|object| object.elements.clone());
+    let first = call.arguments.first().filter(|first| first.constant.is_some());
     let program = match &elements {
+        // The program is named before its arguments: `Command("ls", args...)`.
+        Some(_) if first.is_some() => first.cloned(),
         Some(elements) => elements.first().cloned(),
         None if call.arguments.len() > 1 && value.object.is_none() => {
             call.arguments.first().cloned()
