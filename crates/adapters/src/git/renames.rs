@@ -145,9 +145,5 @@ fn similarity(a: &BTreeMap<Vec<u8>, usize>, b: &BTreeMap<Vec<u8>, usize>) -> usi
         .map(|(line, count)| (*count).min(b.get(line).copied().unwrap_or(0)))
         .sum();
     let longest = a.values().sum::<usize>().max(b.values().sum());
-    if longest == 0 {
-        0
-    } else {
-        common * 100 / longest
-    }
+    (common * 100).checked_div(longest).unwrap_or(0)
 }

@@ -115,7 +115,7 @@ fn working_entry(
     let mode = mode_of(&data)?;
     let is_known =
         staged.size == data.len() && staged.modified == time(&data) && staged.modified < written;
-    if is_known && mode == staged.mode || data.len() > MAX_HASHED && is_known {
+    if is_known && (mode == staged.mode || data.len() > MAX_HASHED) {
         return unchanged();
     }
     let Ok(Object::Bytes(bytes)) = content(&full, MAX_HASHED) else {
