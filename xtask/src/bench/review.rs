@@ -54,10 +54,6 @@ pub(super) fn line(programs: &Programs, folder: &Path) -> Result<Vec<Figure>> {
     start(folder)?;
     let path = name(Kind::Python, 0);
     let text = fs::read_to_string(folder.join(&path))?;
-    put(
-        folder,
-        &path,
-    )?;
     put(folder, &path, &(text + "\nLAST = 1\n"))?;
     commit(folder, "Change a line")?;
     review(programs, folder, 25, 50.0)
