@@ -3,6 +3,7 @@
 mod code;
 mod memory;
 pub(crate) mod program;
+pub(crate) mod repository;
 mod review;
 mod rivals;
 mod scan;

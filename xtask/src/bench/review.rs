@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use super::code::{self, Kind};
 use super::program::{self, Programs};
+use super::repository::{commit, git, start};
 use super::{Figure, Limit};
 
 const FILES: u64 = 50;
@@ -85,52 +86,10 @@ fn put(folder: &Path, path: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A new repository whose first commit is what the folder holds.
-pub(crate) fn start(folder: &Path) -> Result<()> {
-    git(folder, &["init", "--quiet"])?;
-    commit(folder, "Start")
-}
-
-/// Commits everything that the folder holds.
-pub(crate) fn commit(folder: &Path, message: &str) -> Result<()> {
-    git(folder, &["add", "--all", "--force"])?;
-    git(
-        folder,
-        &[
-            "-c",
-            "user.name=bench",
-            "-c",
-            "user.email=bench@example.org",
-            "-c",
-            "commit.gpgSign=false",
-            "commit",
-            "--quiet",
-            "--allow-empty",
-            "--message",
-            message,
-        ],
-    )?;
-    Ok(())
-}
-
 fn added(folder: &Path) -> Result<f64> {
     let counts = git(folder, &["diff", "--numstat", "HEAD~1", "HEAD"])?;
     let lines = counts
         .lines()
         .filter_map(|line| line.split('\t').next()?.parse::<f64>().ok());
     Ok(lines.sum())
-}
-
-fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
-    let output = Command::new("git")
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .context("git cannot be run")?;
-    ensure!(
-        output.status.success(),
-        "git {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
