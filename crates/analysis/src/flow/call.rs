@@ -900,7 +900,7 @@ impl<'a> Run<'a> {
                 .is_some_and(|pattern| pattern.is_match(text))
             && condition
                 .constant
-                .is_none_or(|wanted| wanted == !constants.is_empty())
+                .is_none_or(|wanted| wanted != constants.is_empty())
             && (condition.named.is_empty() || named(&condition.named))
             && (condition.not_named.is_empty() || !named(&condition.not_named))
     }
