@@ -50,15 +50,16 @@ pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
     // The children start while git reads.
     let analyzer = session::start(common.limits())?;
     let source = Source::open(args)?;
-    let change = source.change(&Limits::default())?;
+    let usual = limits(&policy::Limits::default());
+    let change = source.change(&usual)?;
     let settings = Settings::read(source.ground(&change), &args.output.overrides())?;
-    let limits = limits(&settings.policy.limits);
+    let wanted = limits(&settings.policy.limits);
     let reviewer = Reviewer::new(analyzer, settings)?;
     // The configuration is known only after the change's base is, so other limits mean another reading.
-    let change = if limits == Limits::default() {
+    let change = if wanted == usual {
         change
     } else {
-        source.change(&limits)?
+        source.change(&wanted)?
     };
     let review = reviewer.review(&change, &progress)?;
     args.output.print(&review, &terminal)
