@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::hit::Hit;
 use crate::language::Language;
 use crate::rule::RuleMeta;
-use screen::Screen;
+use screen::RuleScreen;
 use crate::source::Source;
 
 /// The match rules of one language.
@@ -44,7 +44,7 @@ struct MatchRule {
 /// A rule ready for use.
 struct Compiled {
     core: RuleCore,
-    screen: Screen,
+    screen: RuleScreen,
 }
 
 impl MatchRules {

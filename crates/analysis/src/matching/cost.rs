@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use ast_grep_core::matcher::MatcherExt;
 
-use super::screen::Answer;
 use super::{MatchRules, walk};
 use crate::source::Source;
 
@@ -40,7 +39,7 @@ impl MatchRules {
         };
         walk::visit(tree, &self.active(source.text()), |node, place, rule| {
             let start = Instant::now();
-            let may = rule.screen.answer(node, place) != Answer::No;
+            let may = rule.screen.may_match(node, place);
             let looked = Instant::now();
             let is_hit = (may || check) && rule.core.match_node(tree.adopt(node)).is_some();
             let cost = match costs.get_mut(&rule.meta.id) {

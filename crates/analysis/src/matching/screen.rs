@@ -1,10 +1,13 @@
 //! Screens: a quick look at a node that says whether a rule can match there at all.
 //!
 //! A screen is made from the same body as the rule and answers `No` only if the rule cannot match. It knows no
-//! metavariables, so it is free to look at cheap parts first, and it looks outwards along the ancestors that the walk
+//! metavariables but those bound to a field of the node, so it is free to look at cheap parts first, and it looks outwards along the ancestors that the walk
 //! keeps, where asking a node for its parent would search from the root.
 
 mod build;
+mod same;
+
+use std::cell::Cell;
 
 use regex::Regex;
 use tree_sitter::Node;
@@ -29,12 +32,29 @@ pub(super) enum Screen {
     Contains(Vec<String>),
     /// The node is the n-th named child, from 1.
     NthChild(usize),
+    /// The node may be what this variable is bound to.
+    Variable(String),
+    /// The node has an operator of this kind in the middle.
+    Operator(u16),
+    /// The first and the last child may be the same.
+    Twins,
     All(Vec<Screen>),
     Any(Vec<Screen>),
     Not(Box<Screen>),
     Has(Box<Relation>),
     Inside(Box<Relation>),
+    Follows(Box<Relation>),
 }
+
+/// The screen of a whole rule.
+pub(super) struct RuleScreen {
+    screen: Screen,
+    /// Variables that are surely bound to a field of the node, if the rule mentions them elsewhere too.
+    bound: Vec<(String, u16)>,
+}
+
+/// The child that was asked for last: node, field, answer.
+type Recent<'t> = Cell<Option<(usize, u16, Option<Node<'t>>)>>;
 
 /// A look at other nodes.
 #[derive(Clone)]
@@ -67,37 +87,70 @@ pub(super) struct Place<'p, 't> {
     pub text: &'p str,
     /// From the root to the parent, if known.
     pub ancestors: Option<&'p [Node<'t>]>,
+    /// The siblings in front of the node, if known.
+    pub earlier: Option<&'p [Node<'t>]>,
     /// Which named child of its parent the node is, from 1, if known.
     pub nth: Option<usize>,
+    /// What variables are bound to.
+    bound: &'p [(&'p str, &'p str)],
+    recent: &'p Recent<'t>,
     depth: usize,
 }
 
 impl<'p, 't> Place<'p, 't> {
     /// A place in the walk over the tree.
-    pub(super) fn new(text: &'p str, ancestors: &'p [Node<'t>]) -> Self {
+    pub(super) fn new(
+        text: &'p str,
+        ancestors: &'p [Node<'t>],
+        earlier: &'p [Node<'t>],
+        recent: &'p Recent<'t>,
+    ) -> Self {
         Self {
             text,
             ancestors: Some(ancestors),
+            earlier: Some(earlier),
             nth: None,
+            bound: &[],
+            recent,
             depth: 0,
         }
     }
 
     fn below(&self, nth: Option<usize>) -> Self {
         Self {
-            text: self.text,
             ancestors: None,
+            earlier: None,
             nth,
             depth: self.depth + 1,
+            ..*self
         }
     }
 
     fn at(&self, ancestors: &'p [Node<'t>]) -> Self {
         Self {
-            text: self.text,
             ancestors: Some(ancestors),
+            earlier: None,
             nth: None,
-            depth: self.depth,
+            ..*self
+        }
+    }
+
+    fn behind(&self, earlier: &'p [Node<'t>]) -> Self {
+        Self {
+            earlier: Some(earlier),
+            nth: None,
+            ..*self
+        }
+    }
+
+    fn field(&self, node: Node<'t>, field: u16) -> Option<Node<'t>> {
+        match self.recent.get() {
+            Some((id, known, child)) if id == node.id() && known == field => child,
+            _ => {
+                let child = node.child_by_field_id(field);
+                self.recent.set(Some((node.id(), field, child)));
+                child
+            }
         }
     }
 
@@ -146,11 +199,15 @@ impl Screen {
                 Some(own) => Answer::of(own == *nth && node.is_named()),
                 None => Answer::Maybe,
             },
+            Self::Variable(name) => same::as_bound(node, name, place),
+            Self::Operator(kind) => same::operator(node, *kind),
+            Self::Twins => same::twins(node, place),
             Self::All(parts) => all(parts, node, place),
             Self::Any(parts) => any(parts.iter().map(|part| part.answer(node, place))),
             Self::Not(part) => part.answer(node, place).not(),
             Self::Has(relation) => relation.below(node, place),
             Self::Inside(relation) => relation.above(node, place),
+            Self::Follows(relation) => relation.before(place),
         }
     }
 
@@ -159,13 +216,87 @@ impl Screen {
         match self {
             Self::Unknown | Self::Kinds(_) | Self::NthChild(_) => 1,
             Self::Name(_) => 2,
-            Self::Contains(_) => 6,
+            Self::Contains(_) | Self::Operator(_) => 6,
+            Self::Variable(_) | Self::Twins => 10,
             Self::Regex(_) => 8,
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).sum(),
             Self::Not(part) => part.cost(),
             Self::Has(relation) => relation.other.cost() + relation.has_cost(),
-            Self::Inside(relation) => relation.other.cost() + relation.inside_cost(),
+            Self::Inside(relation) | Self::Follows(relation) => {
+                relation.other.cost() + relation.inside_cost()
+            }
         }
+    }
+
+    /// How often a variable stands in a pattern of its own.
+    fn mentions(&self, variable: &str) -> usize {
+        match self {
+            Self::Variable(name) => usize::from(name == variable),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().map(|part| part.mentions(variable)).sum()
+            }
+            Self::Not(part) => part.mentions(variable),
+            Self::Has(relation) | Self::Inside(relation) | Self::Follows(relation) => {
+                relation.other.mentions(variable)
+            }
+            _ => 0,
+        }
+    }
+
+    /// The variables that this binds to fields of the node itself.
+    fn bindings(&self) -> Vec<(String, u16)> {
+        match self {
+            Self::All(parts) => parts.iter().flat_map(Self::bindings).collect(),
+            Self::Has(relation) => match (relation.field, &relation.stop) {
+                (Some(field), Stop::Neighbour) => relation
+                    .other
+                    .own_variables()
+                    .into_iter()
+                    .map(|name| (name.to_owned(), field))
+                    .collect(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    fn own_variables(&self) -> Vec<&str> {
+        match self {
+            Self::Variable(name) => vec![name],
+            Self::All(parts) => parts.iter().flat_map(Self::own_variables).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl RuleScreen {
+    fn new(screen: Screen) -> Self {
+        let mut bound = screen.bindings();
+        bound.retain(|(name, _)| screen.mentions(name) > 1);
+        Self { screen, bound }
+    }
+
+    /// Whether the rule can match a node.
+    pub(super) fn may_match<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> bool {
+        if self.screen.answer(node, place) == Answer::No {
+            return false;
+        }
+        if self.bound.is_empty() {
+            return true;
+        }
+        let bound: Vec<(&str, &str)> = self
+            .bound
+            .iter()
+            .filter_map(|(name, field)| {
+                let child = place.field(node, *field)?;
+                Some((name.as_str(), place.text_of(child)))
+            })
+            .collect();
+        let place = Place {
+            bound: &bound,
+            ..*place
+        };
+        self.screen.answer(node, &place) != Answer::No
     }
 }
 
@@ -218,7 +349,7 @@ impl Relation {
 
     fn below<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> Answer {
         if let Some(field) = self.field {
-            let Some(child) = node.child_by_field_id(field) else {
+            let Some(child) = place.field(node, field) else {
                 return Answer::No;
             };
             let place = place.below(None);
@@ -309,6 +440,29 @@ impl Relation {
                 Answer::No => {}
             }
             from = *outer;
+            rest = further;
+        }
+        answer
+    }
+
+    fn before(&self, place: &Place<'_, '_>) -> Answer {
+        let Some(mut rest) = place.earlier else {
+            return Answer::Maybe;
+        };
+        let mut answer = Answer::No;
+        let mut is_sure = true;
+        while let Some((sibling, further)) = rest.split_last() {
+            let place = place.behind(further);
+            match self.other.answer(*sibling, &place) {
+                Answer::Yes if is_sure => return Answer::Yes,
+                Answer::No => {}
+                _ => answer = Answer::Maybe,
+            }
+            match self.stops(*sibling, &place) {
+                Answer::Yes => return answer,
+                Answer::Maybe => is_sure = false,
+                Answer::No => {}
+            }
             rest = further;
         }
         answer

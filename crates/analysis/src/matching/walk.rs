@@ -1,5 +1,6 @@
 //! One walk over a tree, trying each rule on the nodes whose kind it can match.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use ast_grep_config::RuleCore;
@@ -10,7 +11,7 @@ use ast_grep_core::tree_sitter::StrDoc;
 use ast_grep_language::SupportLang;
 use tree_sitter::Node;
 
-use super::screen::{Answer, Place, Screen};
+use super::screen::{Place, RuleScreen};
 use crate::hit::Hit;
 use crate::rule::RuleMeta;
 use crate::source::Tree;
@@ -20,7 +21,7 @@ use crate::source::Tree;
 pub(super) struct Active<'r> {
     pub meta: &'r Arc<RuleMeta>,
     pub core: &'r RuleCore,
-    pub screen: &'r Screen,
+    pub screen: &'r RuleScreen,
 }
 
 /// Which rules to try on a node, by its kind.
@@ -37,7 +38,7 @@ pub(super) fn matches(tree: &Tree, rules: &[Active<'_>]) -> Vec<Hit> {
         return hits;
     }
     visit(tree, rules, |node, place, rule| {
-        if rule.screen.answer(node, place) != Answer::No
+        if rule.screen.may_match(node, place)
             && let Some(found) = rule.core.match_node(tree.adopt(node))
         {
             hits.push(hit(rule.meta, &found));
@@ -54,10 +55,16 @@ pub(super) fn visit<'t, 'r>(
 ) {
     let dispatch = Dispatch::of(rules);
     let mut cursor = tree.root().get_inner_node().walk();
+    let recent = Cell::new(None);
     let mut ancestors = Vec::new();
+    // The siblings seen so far on every level, one level after the other, and where each level starts.
+    let mut seen = Vec::new();
+    let mut levels = vec![0];
     loop {
         let node = cursor.node();
-        let place = Place::new(tree.source(), &ancestors);
+        let earlier = levels.last().and_then(|start| seen.get(*start..));
+        let earlier = earlier.unwrap_or_default();
+        let place = Place::new(tree.source(), &ancestors, earlier, &recent);
         for rule in dispatch.rules(node.kind_id(), node.is_named()) {
             if let Some(rule) = rules.get(*rule) {
                 each(node, &place, rule);
@@ -65,13 +72,19 @@ pub(super) fn visit<'t, 'r>(
         }
         if cursor.goto_first_child() {
             ancestors.push(node);
+            seen.push(node);
+            levels.push(seen.len());
             continue;
         }
+        seen.push(node);
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
                 return;
             }
             ancestors.pop();
+            if let Some(start) = levels.pop() {
+                seen.truncate(start);
+            }
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Makes a screen from the body of a rule.
 
 use ast_grep_core::matcher::PatternNode;
+use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::{LanguageExt, TSLanguage};
 use ast_grep_core::{Matcher, Pattern};
 use ast_grep_language::SupportLang;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{Relation, Screen, Stop};
+use super::{Relation, RuleScreen, Screen, Stop};
 use crate::matching::literals;
 
 /// `matches` refers to utils that may refer to others.
@@ -22,7 +23,7 @@ struct Context<'v> {
 }
 
 /// The screen of a `match` body.
-pub(in crate::matching) fn of(body: &Value, grammar: SupportLang) -> Screen {
+pub(in crate::matching) fn of(body: &Value, grammar: SupportLang) -> RuleScreen {
     let context = Context {
         grammar,
         language: grammar.get_ts_language(),
@@ -30,7 +31,8 @@ pub(in crate::matching) fn of(body: &Value, grammar: SupportLang) -> Screen {
         constraints: body.get("constraints").and_then(Value::as_object),
     };
     let rule = body.get("rule").and_then(Value::as_object);
-    rule.map_or(Screen::Unknown, |rule| context.rule(rule, 0))
+    let screen = rule.map_or(Screen::Unknown, |rule| context.rule(rule, 0));
+    RuleScreen::new(screen)
 }
 
 impl Context<'_> {
@@ -56,10 +58,8 @@ impl Context<'_> {
                 "any" => Screen::Any(self.list(value, depth)),
                 "not" => Screen::Not(Box::new(self.value(value, depth + 1))),
                 "has" => self.has(value, depth),
-                "inside" => match self.relation(value, depth) {
-                    Some(relation) => Screen::Inside(Box::new(relation)),
-                    None => Screen::Unknown,
-                },
+                "inside" => self.outwards(value, depth, Screen::Inside),
+                "follows" => self.outwards(value, depth, Screen::Follows),
                 "matches" => self.util(value, depth),
                 "stopBy" | "field" => continue,
                 _ => Screen::Unknown,
@@ -117,6 +117,16 @@ impl Context<'_> {
         })
     }
 
+    fn outwards(
+        &self,
+        value: &Value,
+        depth: usize,
+        screen: impl FnOnce(Box<Relation>) -> Screen,
+    ) -> Screen {
+        let relation = self.relation(value, depth);
+        relation.map_or(Screen::Unknown, |relation| screen(Box::new(relation)))
+    }
+
     /// A search in depth is put behind a search for the words it needs.
     fn has(&self, value: &Value, depth: usize) -> Screen {
         let Some(relation) = self.relation(value, depth) else {
@@ -138,12 +148,19 @@ impl Context<'_> {
         let Some(pattern) = self.read_pattern(value) else {
             return Screen::Unknown;
         };
+        if let PatternNode::MetaVar { meta_var } = &pattern.node {
+            return match meta_var {
+                MetaVariable::Capture(name, _) => Screen::Variable(name.clone()),
+                _ => Screen::Unknown,
+            };
+        }
         let mut parts = vec![Screen::Unknown];
         if let Some(set) = pattern.potential_kinds() {
             parts.push(kinds(set.iter()));
         }
         if value.is_string() {
             parts.extend(self.callee(&pattern.node));
+            parts.extend(operation(&pattern.node));
             parts.extend(
                 literals::of_pattern(value)
                     .into_iter()
@@ -213,8 +230,8 @@ impl Context<'_> {
     }
 
     /// The names that a constraint allows for the variable that stands for the called name.
-    fn constrained(&self, variable: &ast_grep_core::meta_var::MetaVariable) -> Option<Screen> {
-        let ast_grep_core::meta_var::MetaVariable::Capture(name, _) = variable else {
+    fn constrained(&self, variable: &MetaVariable) -> Option<Screen> {
+        let MetaVariable::Capture(name, _) = variable else {
             return None;
         };
         let regex = self.constraints?.get(name)?.get("regex")?.as_str()?;
@@ -224,6 +241,41 @@ impl Context<'_> {
             let names = inner.split('|').map(|name| Screen::Name(name.to_owned()));
             Screen::Any(names.collect())
         })
+    }
+}
+
+/// What a pattern of two operands says: its operator, and whether both are the same.
+fn operation(pattern: &PatternNode) -> Vec<Screen> {
+    let PatternNode::Internal { children, .. } = pattern else {
+        return Vec::new();
+    };
+    let [
+        first,
+        PatternNode::Terminal {
+            is_named: false,
+            kind_id,
+            ..
+        },
+        last,
+    ] = children.as_slice()
+    else {
+        return Vec::new();
+    };
+    let mut parts = vec![Screen::Operator(*kind_id)];
+    if let (Some(first), Some(last)) = (captured(first), captured(last))
+        && first == last
+    {
+        parts.push(Screen::Twins);
+    }
+    parts
+}
+
+fn captured(node: &PatternNode) -> Option<&str> {
+    match node {
+        PatternNode::MetaVar {
+            meta_var: MetaVariable::Capture(name, _),
+        } => Some(name),
+        _ => None,
     }
 }
 
