@@ -21,8 +21,8 @@ use serde_json::Value;
 use crate::hit::Hit;
 use crate::language::Language;
 use crate::rule::RuleMeta;
-use screen::RuleScreen;
 use crate::source::Source;
+use screen::RuleScreen;
 
 /// The match rules of one language.
 pub struct MatchRules {

@@ -28,12 +28,7 @@ pub struct RuleCost {
 impl MatchRules {
     /// Adds what each rule costs on a file to the costs by rule; `check` also tries the rule on nodes that the quick
     /// look refuses.
-    pub fn add_costs(
-        &self,
-        source: &Source,
-        check: bool,
-        costs: &mut BTreeMap<String, RuleCost>,
-    ) {
+    pub fn add_costs(&self, source: &Source, check: bool, costs: &mut BTreeMap<String, RuleCost>) {
         let Some(tree) = source.tree() else {
             return;
         };

@@ -243,6 +243,16 @@ impl Screen {
         }
     }
 
+    /// Whether this cannot hold unless a variable stands in the node.
+    fn requires(&self, variable: &str) -> bool {
+        match self {
+            Self::Variable(name) => name == variable,
+            Self::All(parts) => parts.iter().any(|part| part.requires(variable)),
+            Self::Has(relation) => relation.other.requires(variable),
+            _ => false,
+        }
+    }
+
     /// The variables that this binds to fields of the node itself.
     fn bindings(&self) -> Vec<(String, u16)> {
         match self {
@@ -335,7 +345,7 @@ impl Relation {
         match (&self.stop, self.field) {
             (Stop::Neighbour, Some(_)) => 3,
             (Stop::Neighbour, None) => 20,
-            _ => 200,
+            _ => 1000,
         }
     }
 
@@ -343,7 +353,7 @@ impl Relation {
         match (&self.stop, self.field) {
             (Stop::Neighbour, None) => 1,
             (Stop::Neighbour, Some(_)) => 3,
-            _ => 20,
+            _ => 200,
         }
     }
 
@@ -449,6 +459,9 @@ impl Relation {
         let Some(mut rest) = place.earlier else {
             return Answer::Maybe;
         };
+        if self.lacks_bound_words(rest, place) {
+            return Answer::No;
+        }
         let mut answer = Answer::No;
         let mut is_sure = true;
         while let Some((sibling, further)) = rest.split_last() {
@@ -466,6 +479,18 @@ impl Relation {
             rest = further;
         }
         answer
+    }
+
+    /// Whether a word that a sibling must repeat stands in none of them; spares long tables a look at every row.
+    fn lacks_bound_words(&self, siblings: &[Node<'_>], place: &Place<'_, '_>) -> bool {
+        let (Some(first), Some(last)) = (siblings.first(), siblings.last()) else {
+            return false;
+        };
+        let text = place.text.get(first.start_byte()..last.end_byte());
+        place.bound.iter().any(|(name, bound)| {
+            let word = same::longest_word(bound);
+            self.other.requires(name) && text.is_some_and(|text| !text.contains(word))
+        })
     }
 
     fn outer<'t>(&self, outer: Node<'t>, from: Node<'t>, place: &Place<'_, 't>) -> Answer {

@@ -196,7 +196,9 @@ impl Context<'_> {
             "object_creation_expression" => "type",
             _ => return None,
         };
-        let arguments = children.iter().rposition(|child| self.is_arguments(child))?;
+        let arguments = children
+            .iter()
+            .rposition(|child| self.is_arguments(child))?;
         let callee = children.get(arguments.checked_sub(1)?)?;
         Some(Screen::Has(Box::new(Relation {
             field: Some(self.language.field_id_for_name(field)?.get()),

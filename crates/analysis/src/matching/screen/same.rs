@@ -37,6 +37,13 @@ pub(super) fn twins<'t>(node: Node<'t>, place: &Place<'_, 't>) -> Answer {
     }
 }
 
+/// The longest word in a text, which every other spelling of the same nodes contains too.
+pub(super) fn longest_word(text: &str) -> &str {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let words = text.split(|c: char| !is_part(c));
+    words.max_by_key(|word| word.len()).unwrap_or_default()
+}
+
 /// Nodes are the same if they differ in the space between their parts only.
 fn may_equal(one: &str, other: &str) -> Answer {
     if one.len() > LONGEST || other.len() > LONGEST {
