@@ -1,5 +1,6 @@
-//! Prints how fast the stages of the analysis are on real files: `throughput RULES.yml… -- CODE…`.
+//! Prints how fast the stages of the analysis are on real files: `throughput [--by-rule|--check] RULES.yml… -- CODE…`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,14 @@ use pullmill_core::change::RepoPath;
 use pullmill_core::job::Job;
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let option = arguments
+        .first()
+        .filter(|first| first.starts_with("--") && first.len() > 2)
+        .cloned();
+    if option.is_some() {
+        arguments.remove(0);
+    }
     let mut halves = arguments.split(|argument| argument == "--");
     let rules = texts(halves.next().unwrap_or_default())?;
     let code = halves.next().unwrap_or_default();
@@ -24,6 +32,10 @@ fn main() -> Result<()> {
     let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
     println!("{} files, {:.2} MB", files.len(), bytes as f64 / 1e6);
     measure(&pack, &files, bytes);
+    if let Some(option) = option {
+        by_rule(&pack, &files, option == "--check");
+        return Ok(());
+    }
     let analyser = Analyser::with_pack(pack);
     let start = Instant::now();
     let mut findings = 0;
@@ -72,6 +84,33 @@ fn measure(pack: &Pack, files: &[(RepoPath, Vec<u8>)], bytes: usize) {
         }
         print(round, start.elapsed(), bytes);
         println!("{hits} hits");
+    }
+}
+
+/// What every rule costs, the dearest first; `check` also tries rules where the quick look refuses them.
+fn by_rule(pack: &Pack, files: &[(RepoPath, Vec<u8>)], check: bool) {
+    let mut costs = BTreeMap::new();
+    for (path, bytes) in files {
+        if let Some(language) = Language::detect(path, bytes)
+            && let Ok(rules) = pack.language(language)
+        {
+            let (source, _) = Source::parse(bytes, language);
+            rules.matching.add_costs(&source, check, &mut costs);
+        }
+    }
+    let mut costs: Vec<_> = costs.into_iter().collect();
+    costs.sort_by_key(|(_, cost)| std::cmp::Reverse(cost.look + cost.trial));
+    println!("   look ms  trial ms    nodes    tried  hits  lost  rule");
+    for (id, cost) in costs {
+        println!(
+            "{:10.1}{:10.1}{:9}{:9}{:6}{:6}  {id}",
+            cost.look.as_secs_f64() * 1e3,
+            cost.trial.as_secs_f64() * 1e3,
+            cost.nodes,
+            cost.tried,
+            cost.hits,
+            cost.lost
+        );
     }
 }
 

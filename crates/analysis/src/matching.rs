@@ -2,9 +2,13 @@
 //!
 //! A rule is compiled only when a file holds the literals it needs, and tried only on nodes of the kinds it can match.
 
+mod cost;
 mod literals;
+mod screen;
 mod shape;
 mod walk;
+
+pub use cost::RuleCost;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +22,7 @@ use crate::hit::Hit;
 use crate::language::Language;
 use crate::rule::RuleMeta;
 use crate::source::Source;
+use screen::RuleScreen;
 
 /// The match rules of one language.
 pub struct MatchRules {
@@ -33,7 +38,13 @@ struct MatchRule {
     body: Value,
     /// Of every clause at least one literal, named by its number, must stand in the file.
     needs: Vec<Vec<usize>>,
-    matcher: OnceLock<Result<RuleCore, String>>,
+    matcher: OnceLock<Result<Compiled, String>>,
+}
+
+/// A rule ready for use.
+struct Compiled {
+    core: RuleCore,
+    screen: RuleScreen,
 }
 
 impl MatchRules {
@@ -94,17 +105,27 @@ impl MatchRules {
     /// Every match of every rule in a parsed file, in order of the text.
     #[must_use]
     pub fn analyse(&self, source: &Source) -> Vec<Hit> {
-        let Some(tree) = source.tree() else {
-            return Vec::new();
-        };
-        let found = self.found_literals(source.text());
-        let active: Vec<(&Arc<RuleMeta>, &RuleCore)> = self
-            .rules
+        match source.tree() {
+            Some(tree) => walk::matches(tree, &self.active(source.text())),
+            None => Vec::new(),
+        }
+    }
+
+    /// The rules that can match in a text, by what they need to stand in it.
+    fn active(&self, text: &str) -> Vec<walk::Active<'_>> {
+        let found = self.found_literals(text);
+        self.rules
             .iter()
             .filter(|rule| rule.may_match(&found))
-            .filter_map(|rule| Some((&rule.meta, rule.matcher(self.language).ok()?)))
-            .collect();
-        walk::matches(tree, &active)
+            .filter_map(|rule| {
+                let compiled = rule.matcher(self.language).ok()?;
+                Some(walk::Active {
+                    meta: &rule.meta,
+                    core: &compiled.core,
+                    screen: &compiled.screen,
+                })
+            })
+            .collect()
     }
 
     fn found_literals(&self, text: &str) -> Vec<bool> {
@@ -130,7 +151,7 @@ impl MatchRule {
         })
     }
 
-    fn matcher(&self, language: Language) -> Result<&RuleCore, &String> {
+    fn matcher(&self, language: Language) -> Result<&Compiled, &String> {
         self.matcher
             .get_or_init(|| compile(&self.body, language))
             .as_ref()
@@ -140,7 +161,7 @@ impl MatchRule {
         use ast_grep_core::Matcher;
         match self.matcher(language) {
             Err(problem) => Some(format!("in {}: {problem}", language.name())),
-            Ok(matcher) if matcher.potential_kinds().is_none() && self.needs.is_empty() => Some(
+            Ok(matcher) if matcher.core.potential_kinds().is_none() && self.needs.is_empty() => Some(
                 "the rule would be tried on every node: add a `kind` or a `pattern` with a name in it"
                     .to_owned(),
             ),
@@ -149,10 +170,13 @@ impl MatchRule {
     }
 }
 
-fn compile(body: &Value, language: Language) -> Result<RuleCore, String> {
+fn compile(body: &Value, language: Language) -> Result<Compiled, String> {
     let rule = SerializableRuleCore::deserialize(body).map_err(|error| error.to_string())?;
-    rule.get_matcher(DeserializeEnv::new(language.grammar()))
-        .map_err(|error| with_causes(&error))
+    let core = rule
+        .get_matcher(DeserializeEnv::new(language.grammar()))
+        .map_err(|error| with_causes(&error))?;
+    let screen = screen::of(body, language.grammar());
+    Ok(Compiled { core, screen })
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -15,6 +15,8 @@ type Rules<'v> = BTreeMap<&'v str, &'v Value>;
 const SHORTEST: usize = 3;
 /// A clause of more literals says little.
 const MOST: usize = 40;
+/// As many literals are searched for one after the other in the text of a node.
+const FEW: usize = 8;
 /// `matches` refers to utils that may refer to others; ast-grep refuses circles, this stops at them.
 const DEEPEST: usize = 8;
 
@@ -44,6 +46,25 @@ pub(super) fn of(body: &Value) -> Vec<Vec<String>> {
     clauses.sort();
     clauses.dedup();
     clauses
+}
+
+/// Clauses that the text of a node needs for something in it to match; empty if the rule looks outwards or elsewhere.
+pub(super) fn within(rule: &Map<String, Value>) -> Vec<Vec<String>> {
+    if looks_elsewhere(rule) {
+        return Vec::new();
+    }
+    let mut clauses = of_rule(rule, &Rules::new(), 0);
+    clauses.retain(|clause| clause.len() <= FEW);
+    clauses
+}
+
+fn looks_elsewhere(rule: &Map<String, Value>) -> bool {
+    rule.iter().any(|(key, value)| match key.as_str() {
+        "inside" | "precedes" | "follows" | "matches" => true,
+        "all" | "any" => parts(value).any(looks_elsewhere),
+        "has" => value.as_object().is_some_and(looks_elsewhere),
+        _ => false,
+    })
 }
 
 fn of_rule(rule: &Map<String, Value>, utils: &Rules<'_>, depth: usize) -> Vec<Clause> {
@@ -108,7 +129,7 @@ fn worth(clause: &Clause) -> (usize, std::cmp::Reverse<usize>) {
 }
 
 /// Every word of a pattern is a clause of its own.
-fn of_pattern(pattern: &Value) -> Vec<Clause> {
+pub(super) fn of_pattern(pattern: &Value) -> Vec<Clause> {
     let text = match pattern {
         Value::String(text) => text,
         // Only the part that `selector` picks must occur, and weaker strictness skips words.

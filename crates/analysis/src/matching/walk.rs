@@ -1,5 +1,6 @@
 //! One walk over a tree, trying each rule on the nodes whose kind it can match.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use ast_grep_config::RuleCore;
@@ -8,12 +9,20 @@ use ast_grep_core::matcher::{MatcherExt, NodeMatch};
 use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::StrDoc;
 use ast_grep_language::SupportLang;
+use tree_sitter::Node;
 
+use super::screen::{Place, RuleScreen};
 use crate::hit::Hit;
 use crate::rule::RuleMeta;
 use crate::source::Tree;
 
-type Active<'r> = (&'r Arc<RuleMeta>, &'r RuleCore);
+/// A rule that may match in the file.
+#[derive(Clone, Copy)]
+pub(super) struct Active<'r> {
+    pub meta: &'r Arc<RuleMeta>,
+    pub core: &'r RuleCore,
+    pub screen: &'r RuleScreen,
+}
 
 /// Which rules to try on a node, by its kind.
 struct Dispatch {
@@ -28,24 +37,53 @@ pub(super) fn matches(tree: &Tree, rules: &[Active<'_>]) -> Vec<Hit> {
     if rules.is_empty() {
         return hits;
     }
+    visit(tree, rules, |node, place, rule| {
+        if rule.screen.may_match(node, place)
+            && let Some(found) = rule.core.match_node(tree.adopt(node))
+        {
+            hits.push(hit(rule.meta, &found));
+        }
+    });
+    hits
+}
+
+/// Calls back for every node and every rule that can match its kind, in order of the text.
+pub(super) fn visit<'t, 'r>(
+    tree: &'t Tree,
+    rules: &[Active<'r>],
+    mut each: impl FnMut(Node<'t>, &Place<'_, 't>, &Active<'r>),
+) {
     let dispatch = Dispatch::of(rules);
-    let root = tree.root().get_inner_node();
-    let mut cursor = root.walk();
+    let mut cursor = tree.root().get_inner_node().walk();
+    let recent = Cell::new(None);
+    let mut ancestors = Vec::new();
+    // The siblings seen so far on every level, one level after the other, and where each level starts.
+    let mut seen = Vec::new();
+    let mut levels = vec![0];
     loop {
         let node = cursor.node();
+        let earlier = levels.last().and_then(|start| seen.get(*start..));
+        let earlier = earlier.unwrap_or_default();
+        let place = Place::new(tree.source(), &ancestors, earlier, &recent);
         for rule in dispatch.rules(node.kind_id(), node.is_named()) {
-            if let Some((meta, matcher)) = rules.get(*rule)
-                && let Some(found) = matcher.match_node(tree.adopt(node))
-            {
-                hits.push(hit(meta, &found));
+            if let Some(rule) = rules.get(*rule) {
+                each(node, &place, rule);
             }
         }
         if cursor.goto_first_child() {
+            ancestors.push(node);
+            seen.push(node);
+            levels.push(seen.len());
             continue;
         }
+        seen.push(node);
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
-                return hits;
+                return;
+            }
+            ancestors.pop();
+            if let Some(start) = levels.pop() {
+                seen.truncate(start);
             }
         }
     }
@@ -57,8 +95,8 @@ impl Dispatch {
             by_kind: Vec::new(),
             always: Vec::new(),
         };
-        for (index, (_, matcher)) in rules.iter().enumerate() {
-            let Some(kinds) = matcher.potential_kinds() else {
+        for (index, rule) in rules.iter().enumerate() {
+            let Some(kinds) = rule.core.potential_kinds() else {
                 dispatch.always.push(index);
                 continue;
             };
