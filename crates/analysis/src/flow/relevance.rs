@@ -33,19 +33,12 @@ pub(crate) struct Places {
 impl Words {
     /// Collects the words of a language's rules.
     pub(crate) fn of(rules: &FlowRules) -> Self {
-        let mut words = Self {
-            sinks_of_any_name: rules.labels_of_any_name(),
-            ..Self::default()
-        };
+        let mut words = Self { sinks_of_any_name: rules.labels_of_any_name(), ..Self::default() };
         let mut known = BTreeMap::new();
         let types = rules.made_types();
         for (segments, label) in rules.source_segments() {
-            let needed = segments
-                .iter()
-                .filter(|segment| !types.contains(segment.as_str()));
-            let needed: Vec<usize> = needed
-                .map(|segment| words.word(segment, &mut known))
-                .collect();
+            let needed = segments.iter().filter(|segment| !types.contains(segment.as_str()));
+            let needed: Vec<usize> = needed.map(|segment| words.word(segment, &mut known)).collect();
             if !needed.is_empty() {
                 words.sources.push((needed, label));
             }
@@ -58,10 +51,7 @@ impl Words {
             let index = words.word(&word, &mut known);
             words.uses.insert(index);
         }
-        words.automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .build(&words.words)
-            .ok();
+        words.automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&words.words).ok();
         words
     }
 
@@ -82,18 +72,11 @@ impl Words {
                 found.entry(hit.pattern().as_usize()).or_default().push(at);
             }
         }
-        let mut places = Places {
-            sinks_of_any_name: self.sinks_of_any_name,
-            ..Places::default()
-        };
+        let mut places = Places { sinks_of_any_name: self.sinks_of_any_name, ..Places::default() };
         for (needed, label) in &self.sources {
             if needed.iter().all(|word| found.contains_key(word)) {
                 // The first word is the one at the source itself, the second only says what it belongs to.
-                let at = needed
-                    .first()
-                    .and_then(|word| found.get(word))
-                    .into_iter()
-                    .flatten();
+                let at = needed.first().and_then(|word| found.get(word)).into_iter().flatten();
                 places.sources.extend(at.map(|at| (*at, *label)));
             }
         }
@@ -123,8 +106,7 @@ fn labels(places: &[(u32, u32)]) -> u32 {
 }
 
 fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
-    let is_part =
-        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     !(start > 0 && is_part(text.get(start - 1))) && !is_part(text.get(end))
 }
 
@@ -153,18 +135,12 @@ impl Reach {
 
 /// What can be reached from each function.
 pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<Reach> {
-    let mut reach: Vec<Reach> = unit
-        .functions
-        .iter()
-        .map(|function| own(function.span, places))
-        .collect();
+    let mut reach: Vec<Reach> = unit.functions.iter().map(|function| own(function.span, places)).collect();
     let calls = references(unit, text);
     loop {
         let mut changed = false;
         for id in 0..reach.len() {
-            let all = calls[id]
-                .iter()
-                .fold(reach[id], |all, callee| all.or(reach[*callee]));
+            let all = calls[id].iter().fold(reach[id], |all, callee| all.or(reach[*callee]));
             changed |= all != reach[id];
             reach[id] = all;
         }
@@ -194,12 +170,7 @@ fn own(span: Span, places: &Places) -> Reach {
 fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
     let mut references: Vec<BTreeSet<FunctionId>> = vec![BTreeSet::new(); unit.functions.len()];
     let mut named: BTreeMap<&str, BTreeSet<FunctionId>> = BTreeMap::new();
-    for (id, function) in unit
-        .functions
-        .iter()
-        .enumerate()
-        .filter(|(_, function)| function.name.len() > 1)
-    {
+    for (id, function) in unit.functions.iter().enumerate().filter(|(_, function)| function.name.len() > 1) {
         named.entry(&function.name).or_default().insert(id);
     }
     for class in &unit.classes {
@@ -212,18 +183,11 @@ fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
         }
     }
     let names: Vec<&str> = named.keys().copied().collect();
-    let Ok(automaton) = AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(&names)
-    else {
+    let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&names) else {
         return references;
     };
-    let mut starts: Vec<(u32, FunctionId)> = unit
-        .functions
-        .iter()
-        .enumerate()
-        .map(|(id, function)| (function.span.start, id))
-        .collect();
+    let mut starts: Vec<(u32, FunctionId)> =
+        unit.functions.iter().enumerate().map(|(id, function)| (function.span.start, id)).collect();
     starts.sort_unstable();
     for hit in automaton.find_iter(text) {
         let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
