@@ -1,2 +1,38 @@
-//! x
-fn main() {}
+//! Tasks of the repository: checks, generated documents, and the one test command.
+
+mod docs;
+mod root;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask <task>
+
+tasks:
+  test [STAGE…]    everything that must hold, or only some stages; docs/ci.md lists them
+  tidy             crate directions, licences, file names and headers, links
+  docs [--check]   write the generated documents, or say which are out of date
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["test", stages @ ..] => test::run(stages),
+        ["tidy"] => tidy::run(),
+        ["docs"] => docs::write(),
+        ["docs", "--check"] => docs::check(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(64);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

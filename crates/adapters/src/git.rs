@@ -5,10 +5,10 @@
 //! Working files are hashed and compared here, because git itself would run the repository's filters.
 
 mod content;
-mod difference;
 mod draft;
 mod error;
 mod fill;
+mod hunks;
 mod id;
 mod index;
 mod limits;
@@ -31,12 +31,12 @@ pub(crate) use draft::SUBMODULE;
 pub use error::GitError;
 pub(crate) use fill::find_hunks;
 use fill::{Sources, fill};
+pub use hunks::hunks;
 use id::Hash;
 pub use limits::Limits;
 use objects::Objects;
 use process::Process;
 use revision::Commit;
-pub use source::ConfigSource;
 use trees::{Listing, Trees};
 
 /// Which change of a repository is wanted.
@@ -129,14 +129,19 @@ impl Repository {
     }
 
     fn default_change(&self, limits: &Limits) -> Result<Change, GitError> {
+        let mut notes = Vec::new();
         if self.root.is_some() {
             let change = self.working_tree(limits)?;
             if !change.files.is_empty() {
                 return Ok(change);
             }
+            // What could not be looked at may hide a change.
+            notes = change.notes;
         }
         let head = self.commit("HEAD")?;
-        self.one_commit("last commit".to_owned(), &head, limits)
+        let mut change = self.one_commit("last commit".to_owned(), &head, limits)?;
+        notes.append(&mut change.notes);
+        Ok(Change { notes, ..change })
     }
 
     fn range(&self, range: &str, limits: &Limits) -> Result<Change, GitError> {
@@ -282,7 +287,7 @@ impl Facts {
 
     fn parse(answer: &[u8]) -> Option<Self> {
         use std::os::unix::ffi::OsStrExt;
-        let mut lines = answer.splitn(6, |byte| *byte == b'\n');
+        let mut lines = answer.splitn(5, |byte| *byte == b'\n');
         let is_bare = lines.next()? == b"true";
         let is_inside = lines.next()? == b"true";
         let is_shallow = lines.next()? == b"true";
@@ -292,11 +297,17 @@ impl Facts {
             _ => return None,
         };
         let as_path = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
-        let up = as_path(lines.next()?);
-        let git_dir = as_path(lines.next()?.strip_suffix(b"\n")?);
+        let mut rest = lines.next()?.strip_suffix(b"\n")?;
+        let mut up = None;
+        // Git says nothing of the way up where there is no working tree.
+        if !is_bare && is_inside {
+            let end = rest.iter().position(|byte| *byte == b'\n')?;
+            up = Some(as_path(&rest[..end]));
+            rest = &rest[end + 1..];
+        }
         Some(Self {
-            up: (!is_bare && is_inside).then_some(up),
-            git_dir,
+            up,
+            git_dir: as_path(rest),
             hash,
             is_shallow,
         })

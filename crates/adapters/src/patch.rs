@@ -7,7 +7,7 @@ use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
 use pullmill_core::hunk::{FilePatch, LineKind, PatchSyntaxError, parse};
 use thiserror::Error;
 
-use crate::git::{ConfigSource, GitError, Limits, Repository, SUBMODULE, find_hunks, side_of};
+use crate::git::{GitError, Limits, Repository, SUBMODULE, find_hunks, side_of};
 
 /// Why a patch could not be read.
 #[derive(Debug, Error)]
@@ -23,9 +23,9 @@ pub enum PatchError {
     /// The text is no unified diff.
     #[error("the patch cannot be read: {0}")]
     Syntax(#[from] PatchSyntaxError),
-    /// There is text, but no diff in it.
+    /// There is no diff in it: nothing was assessed, so this is no clean change either.
     #[error("the patch holds no diff; give the output of `git diff` or `diff -u`")]
-    NoDiff,
+    Empty,
     /// The same file is changed twice.
     #[error(
         "the patch changes `{0}` more than once, like a series of commits; give one diff of all of them, \
@@ -37,13 +37,13 @@ pub enum PatchError {
     Git(#[from] GitError),
 }
 
-/// Reads a change from a unified diff. An empty patch is an empty change.
+/// Reads a change from a unified diff; its base is the commit `HEAD` names.
 ///
 /// Where the repository holds the files the patch was made for, both sides are whole; else only what the patch
 /// itself holds is known: all of a new or deleted file, the changed regions of others.
 ///
 /// # Errors
-/// If the patch is no unified diff, is too large, or changes a file twice.
+/// If the patch is no unified diff, is empty or too large, or changes a file twice.
 pub fn read(
     bytes: &[u8],
     repository: Option<&Repository>,
@@ -56,8 +56,8 @@ pub fn read(
         });
     }
     let mut patches = parse(bytes)?;
-    if patches.is_empty() && !bytes.trim_ascii().is_empty() {
-        return Err(PatchError::NoDiff);
+    if patches.is_empty() {
+        return Err(PatchError::Empty);
     }
     patches.sort_by(|one, other| one.path.cmp(&other.path));
     refuse_repeated(&patches)?;
@@ -73,6 +73,7 @@ pub fn read(
     }
     let mut change = Change {
         label: "patch".to_owned(),
+        base: repository.map(Repository::head).transpose()?.flatten(),
         files,
         ..Change::default()
     };
@@ -134,7 +135,7 @@ type Both = (Option<Vec<u8>>, Option<Vec<u8>>);
 impl Reader<'_> {
     fn file(&mut self, patch: FilePatch) -> Result<FileChange, PatchError> {
         self.places += 1;
-        let (base, head) = if self.places > self.limits.max_files {
+        let (base, head) = if self.places > self.limits.max_files as usize {
             let reason = format!("more than {} files changed", self.limits.max_files);
             unknown(&patch, &reason)
         } else if patch.binary {
@@ -230,31 +231,21 @@ impl Reader<'_> {
         {
             return Ok(Some(both));
         }
-        let head_commit = ConfigSource::Commit("HEAD".to_owned());
-        for (source, is_base) in [
-            (&ConfigSource::WorkingTree, false),
-            (&head_commit, true),
-            (&ConfigSource::WorkingTree, true),
-        ] {
-            let path = if is_base {
-                patch.base_path()
-            } else {
-                &patch.path
-            };
-            // A file that cannot be read is only one that does not fit.
-            let Ok(Some(bytes)) = repository.read(source, path.as_str()) else {
-                continue;
-            };
-            let both = if is_base {
-                forward(repository, patch, bytes)
-            } else {
-                backward(repository, patch, bytes)
-            };
-            if both.is_some() {
-                return Ok(both);
-            }
+        let limit = self.limits.max_file_bytes;
+        if let Some(head) = repository.working_file(&patch.path, limit)
+            && let Some(both) = backward(repository, patch, head)
+        {
+            return Ok(Some(both));
         }
-        Ok(None)
+        // A file that cannot be read is only one that does not fit.
+        if let Some(commit) = repository.head()?
+            && let Ok(Some(base)) = repository.read(&commit, patch.base_path())
+            && let Some(both) = forward(repository, patch, base)
+        {
+            return Ok(Some(both));
+        }
+        let base = repository.working_file(patch.base_path(), limit);
+        Ok(base.and_then(|base| forward(repository, patch, base)))
     }
 
     fn blob(&self, id: Option<&str>) -> Result<Option<Vec<u8>>, PatchError> {

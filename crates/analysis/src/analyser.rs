@@ -1,1 +1,239 @@
 //! Analyses one file: parses it once, runs every engine on it and turns hits into findings.
+
+mod classify;
+mod ignore;
+mod mask;
+mod message;
+mod report;
+mod symbols;
+mod unread;
+
+use pullmill_core::change::RepoPath;
+use pullmill_core::coverage::{Outcome, SkipReason};
+use pullmill_core::finding::Severity;
+use pullmill_core::job::{Job, JobReport, Setup, SideReport};
+
+pub(crate) use self::message::placeholders as message_placeholders;
+
+use self::classify::Class;
+use self::report::Side;
+use self::symbols::Symbols;
+use crate::hit::Hit;
+use crate::language::Language;
+use crate::pack::{LanguageRules, Pack};
+use crate::rule::is_named_by;
+use crate::secrets::Scanner;
+use crate::source::{ParseFault, Source};
+use crate::{document, flow};
+
+/// Trees deeper than this are not searched: a rule that looks at all ancestors or descendants needs time by their depth.
+const DEEPEST: usize = 1_000;
+
+/// Reviews files one at a time, with the rules it was set up with.
+pub struct Analyser {
+    pack: Pack,
+    settings: Settings,
+}
+
+/// What the configuration says of rules.
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    off: Vec<String>,
+    severities: Vec<(String, Severity)>,
+}
+
+/// Hits of one side and whether everything was looked at.
+struct Looked {
+    source: Source,
+    symbols: Symbols,
+    hits: Vec<Hit>,
+    outcome: Outcome,
+}
+
+impl Analyser {
+    /// Makes an analyser with the built-in rules and those of the repository.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the repository's rules, one line each with file and rule.
+    pub fn new(setup: &Setup) -> Result<Self, Vec<String>> {
+        Ok(Self {
+            pack: Pack::new(&setup.user_rules)?,
+            settings: Settings {
+                off: setup.rules_off.clone(),
+                severities: setup.severities.clone(),
+            },
+        })
+    }
+
+    /// Makes an analyser with exactly these rules.
+    #[must_use]
+    pub fn with_pack(pack: Pack) -> Self {
+        Self {
+            pack,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Reviews both sides of a file; equal sides once.
+    #[must_use]
+    pub fn analyse(&self, job: &Job) -> JobReport {
+        let old_path = job.old_path.as_ref().unwrap_or(&job.path);
+        let base_class = job
+            .base
+            .as_ref()
+            .map(|bytes| classify::classify(old_path, bytes));
+        let base = job
+            .base
+            .as_ref()
+            .zip(base_class.as_ref())
+            .map(|(bytes, class)| self.side(old_path, bytes, class));
+        if job.base == job.head && *old_path == job.path {
+            return JobReport {
+                head: base.clone(),
+                base,
+            };
+        }
+        let head = job.head.as_ref().map(|bytes| {
+            let class = classify::classify(&job.path, bytes).unless_marked_now(base_class.as_ref());
+            self.side(&job.path, bytes, &class)
+        });
+        JobReport { base, head }
+    }
+
+    fn side(&self, path: &RepoPath, bytes: &[u8], class: &Class) -> SideReport {
+        let mut looked = match class {
+            Class::Code(language) => self.code(bytes, *language),
+            Class::Text(name) => self.text(path, bytes, name),
+            Class::Skipped {
+                reason,
+                detail,
+                has_secrets,
+                ..
+            } => {
+                let bytes = if *has_secrets { bytes } else { &[] };
+                Looked::new(Source::plain(bytes), skipped(*reason, detail))
+            }
+        };
+        looked
+            .hits
+            .extend(Scanner::new().scan(looked.source.text(), path));
+        looked
+            .hits
+            .retain(|hit| !self.settings.is_off(&hit.rule.id));
+        let side = Side {
+            path,
+            source: &looked.source,
+            settings: &self.settings,
+            symbols: &looked.symbols,
+        };
+        side.report(looked.hits, looked.outcome)
+    }
+
+    fn code(&self, bytes: &[u8], language: Language) -> Looked {
+        let (source, fault) = Source::parse(bytes, language);
+        let outcome = outcome_of_code(&source, fault, language);
+        let mut looked = Looked::new(source, outcome);
+        if looked.symbols.depth() > DEEPEST {
+            let detail = format!("syntax nests deeper than {DEEPEST} levels");
+            looked.outcome = skipped(SkipReason::ParseError, &detail);
+            return looked;
+        }
+        match self.pack.language(language) {
+            Ok(rules) => looked.run(language, rules),
+            Err(problems) => looked.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
+        }
+        looked
+    }
+
+    fn text(&self, path: &RepoPath, bytes: &[u8], name: &str) -> Looked {
+        let outcome = Outcome::Assessed {
+            language: name.to_owned(),
+        };
+        let mut looked = Looked::new(Source::plain(bytes), outcome);
+        if document::Format::of(path).is_some() {
+            self.document(path, &mut looked);
+        }
+        looked
+    }
+
+    fn document(&self, path: &RepoPath, looked: &mut Looked) {
+        match self.pack.documents() {
+            Ok(rules) => {
+                let found = document::analyse(looked.source.text(), path, rules);
+                looked.hits.extend(found.hits);
+                if let Some(problem) = found.parse_error {
+                    looked.outcome = skipped(SkipReason::ParseError, &problem);
+                }
+            }
+            Err(problems) => looked.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
+        }
+    }
+}
+
+impl Looked {
+    fn new(source: Source, outcome: Outcome) -> Self {
+        Self {
+            symbols: Symbols::of(&source),
+            source,
+            hits: Vec::new(),
+            outcome,
+        }
+    }
+
+    fn run(&mut self, language: Language, rules: &LanguageRules) {
+        let Some(tree) = self.source.tree() else {
+            return;
+        };
+        self.hits.extend(rules.matching.analyse(&self.source));
+        if rules.flow.is_empty() {
+            return;
+        }
+        let root = tree.root().get_inner_node();
+        let (hits, is_cut_short) = flow::analyse(language, self.source.text(), root, &rules.flow);
+        self.hits.extend(hits);
+        if is_cut_short && matches!(self.outcome, Outcome::Assessed { .. }) {
+            self.outcome = skipped(
+                SkipReason::TooLarge,
+                "a function is too long to follow values through it",
+            );
+        }
+    }
+}
+
+impl Settings {
+    fn is_off(&self, rule: &str) -> bool {
+        self.off.iter().any(|pattern| is_named_by(rule, pattern))
+    }
+
+    /// The last setting that names the rule wins.
+    fn severity(&self, rule: &str, own: Severity) -> Severity {
+        let set = self
+            .severities
+            .iter()
+            .rev()
+            .find(|(pattern, _)| is_named_by(rule, pattern));
+        set.map_or(own, |(_, severity)| *severity)
+    }
+}
+
+fn outcome_of_code(source: &Source, fault: Option<ParseFault>, language: Language) -> Outcome {
+    match fault {
+        Some(fault @ (ParseFault::TooDeep | ParseFault::NoGrammar)) => {
+            skipped(SkipReason::ParseError, &fault.to_string())
+        }
+        Some(fault @ ParseFault::Stopped) => skipped(SkipReason::Stopped, &fault.to_string()),
+        None => match source.tree().and_then(unread::problem) {
+            Some(problem) => skipped(SkipReason::ParseError, &problem),
+            None => Outcome::Assessed {
+                language: language.name().to_owned(),
+            },
+        },
+    }
+}
+
+fn skipped(reason: SkipReason, detail: &str) -> Outcome {
+    Outcome::Skipped {
+        reason,
+        detail: detail.to_owned(),
+    }
+}

@@ -1,6 +1,9 @@
 //! Languages that are read, and how a file's language is told.
 
+use ast_grep_language::SupportLang;
 use serde::{Deserialize, Serialize};
+
+use pullmill_core::change::RepoPath;
 
 /// A language with a grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,4 +23,120 @@ pub enum Language {
     Go,
     /// Rust.
     Rust,
+}
+
+impl Language {
+    /// All languages.
+    pub const ALL: [Self; 7] = [
+        Self::Python,
+        Self::JavaScript,
+        Self::TypeScript,
+        Self::Tsx,
+        Self::Java,
+        Self::Go,
+        Self::Rust,
+    ];
+
+    /// The word used in rules and output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
+            Self::Tsx => "tsx",
+            Self::Java => "java",
+            Self::Go => "go",
+            Self::Rust => "rust",
+        }
+    }
+
+    /// An extension of this language's files.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Python => "py",
+            Self::JavaScript => "js",
+            Self::TypeScript => "ts",
+            Self::Tsx => "tsx",
+            Self::Java => "java",
+            Self::Go => "go",
+            Self::Rust => "rs",
+        }
+    }
+
+    /// Tells the language by the path, or by the interpreter a script names in its first line.
+    #[must_use]
+    pub fn detect(path: &RepoPath, start: &[u8]) -> Option<Self> {
+        match path.extension().as_str() {
+            "py" | "pyi" | "pyw" => Some(Self::Python),
+            "js" | "jsx" | "mjs" | "cjs" => Some(Self::JavaScript),
+            "ts" | "mts" | "cts" => Some(Self::TypeScript),
+            "tsx" => Some(Self::Tsx),
+            "java" => Some(Self::Java),
+            "go" => Some(Self::Go),
+            "rs" => Some(Self::Rust),
+            "" => match interpreter(start)? {
+                "python" => Some(Self::Python),
+                "node" | "nodejs" => Some(Self::JavaScript),
+                "deno" | "bun" | "ts-node" | "tsx" => Some(Self::TypeScript),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The grammar.
+    pub(crate) fn grammar(self) -> SupportLang {
+        match self {
+            Self::Python => SupportLang::Python,
+            Self::JavaScript => SupportLang::JavaScript,
+            Self::TypeScript => SupportLang::TypeScript,
+            Self::Tsx => SupportLang::Tsx,
+            Self::Java => SupportLang::Java,
+            Self::Go => SupportLang::Go,
+            Self::Rust => SupportLang::Rust,
+        }
+    }
+}
+
+/// The program named in a `#!` line, without folder and version: `python` for `#!/usr/bin/env -S python3.12 -u`.
+#[must_use]
+pub fn interpreter(start: &[u8]) -> Option<&str> {
+    let line = start.strip_prefix(b"#!")?;
+    let line = line.split(|byte| *byte == b'\n').next()?;
+    let line = std::str::from_utf8(line.get(..200).unwrap_or(line)).ok()?;
+    let program = line
+        .split_whitespace()
+        .map(|word| word.rsplit('/').next().unwrap_or(word))
+        .find(|word| *word != "env" && !word.starts_with('-') && !word.contains('='))?;
+    Some(program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_without_extension_are_told_by_their_first_line() {
+        let path = RepoPath::from("bin/tool");
+        let detect = |text: &str| Language::detect(&path, text.as_bytes());
+        assert_eq!(detect("#!/usr/bin/python3\n"), Some(Language::Python));
+        assert_eq!(
+            detect("#!/usr/bin/env -S A=1 python3.12 -u\nx"),
+            Some(Language::Python)
+        );
+        assert_eq!(detect("#!/usr/bin/env node\n"), Some(Language::JavaScript));
+        assert_eq!(detect("#!/bin/sh\n"), None);
+        assert_eq!(detect("python"), None);
+    }
+
+    #[test]
+    fn extensions_are_read_without_case() {
+        assert_eq!(
+            Language::detect(&RepoPath::from("a/B.PY"), b""),
+            Some(Language::Python)
+        );
+        assert_eq!(Language::detect(&RepoPath::from("a/.py"), b""), None);
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod analyser;
 pub mod document;
+pub mod examples;
 pub mod flow;
 pub mod hit;
 pub mod language;

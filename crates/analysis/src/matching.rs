@@ -1,1 +1,192 @@
 //! Match rules: local shapes, scheduled by literals and node kinds.
+//!
+//! A rule is compiled only when a file holds the literals it needs, and tried only on nodes of the kinds it can match.
+
+mod literals;
+mod shape;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use aho_corasick::AhoCorasick;
+use ast_grep_config::{DeserializeEnv, RuleCore, SerializableRuleCore};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::hit::Hit;
+use crate::language::Language;
+use crate::rule::RuleMeta;
+use crate::source::Source;
+
+/// The match rules of one language.
+pub struct MatchRules {
+    language: Language,
+    rules: Vec<MatchRule>,
+    /// Finds the literals of all rules in one pass; absent if no rule has any.
+    finder: Option<AhoCorasick>,
+}
+
+/// One rule with what it needs before it can match.
+struct MatchRule {
+    meta: Arc<RuleMeta>,
+    body: Value,
+    /// Of every clause at least one literal, named by its number, must stand in the file.
+    needs: Vec<Vec<usize>>,
+    matcher: OnceLock<Result<RuleCore, String>>,
+}
+
+impl MatchRules {
+    /// Prepares the rules of one language without compiling them. Errors name the rule.
+    ///
+    /// # Errors
+    /// All problems that can be seen in the shape of the rules.
+    pub fn new(
+        language: Language,
+        rules: Vec<(Arc<RuleMeta>, Value)>,
+    ) -> Result<Self, Vec<String>> {
+        let mut numbers = BTreeMap::new();
+        let mut problems = Vec::new();
+        let mut ready = Vec::new();
+        for (meta, body) in rules {
+            if let Err(problem) = shape::check(&body) {
+                problems.push(format!("{}: {problem}", meta.id));
+                continue;
+            }
+            let needs = literals::of(&body)
+                .into_iter()
+                .map(|clause| numbered(clause, &mut numbers))
+                .collect();
+            ready.push(MatchRule {
+                meta,
+                body,
+                needs,
+                matcher: OnceLock::new(),
+            });
+        }
+        let finder = finder(&numbers).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        if problems.is_empty() {
+            Ok(Self {
+                language,
+                rules: ready,
+                finder,
+            })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Compiles every rule and names what is wrong, also rules that would have to look at every node of every file.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.rules
+            .iter()
+            .filter_map(|rule| {
+                let problem = rule.problem(self.language)?;
+                Some(format!("{}: {problem}", rule.meta.id))
+            })
+            .collect()
+    }
+
+    /// Every match of every rule in a parsed file, in order of the text.
+    #[must_use]
+    pub fn analyse(&self, source: &Source) -> Vec<Hit> {
+        let Some(tree) = source.tree() else {
+            return Vec::new();
+        };
+        let found = self.found_literals(source.text());
+        let active: Vec<(&Arc<RuleMeta>, &RuleCore)> = self
+            .rules
+            .iter()
+            .filter(|rule| rule.may_match(&found))
+            .filter_map(|rule| Some((&rule.meta, rule.matcher(self.language).ok()?)))
+            .collect();
+        walk::matches(tree, &active)
+    }
+
+    fn found_literals(&self, text: &str) -> Vec<bool> {
+        let Some(finder) = &self.finder else {
+            return Vec::new();
+        };
+        let mut found = vec![false; finder.patterns_len()];
+        for hit in finder.find_overlapping_iter(text) {
+            if let Some(flag) = found.get_mut(hit.pattern().as_usize()) {
+                *flag = true;
+            }
+        }
+        found
+    }
+}
+
+impl MatchRule {
+    fn may_match(&self, found: &[bool]) -> bool {
+        self.needs.iter().all(|clause| {
+            clause
+                .iter()
+                .any(|literal| found.get(*literal).copied().unwrap_or(true))
+        })
+    }
+
+    fn matcher(&self, language: Language) -> Result<&RuleCore, &String> {
+        self.matcher
+            .get_or_init(|| compile(&self.body, language))
+            .as_ref()
+    }
+
+    fn problem(&self, language: Language) -> Option<String> {
+        use ast_grep_core::Matcher;
+        match self.matcher(language) {
+            Err(problem) => Some(format!("in {}: {problem}", language.name())),
+            Ok(matcher) if matcher.potential_kinds().is_none() && self.needs.is_empty() => Some(
+                "the rule would be tried on every node: add a `kind` or a `pattern` with a name in it"
+                    .to_owned(),
+            ),
+            Ok(_) => None,
+        }
+    }
+}
+
+fn compile(body: &Value, language: Language) -> Result<RuleCore, String> {
+    let rule = SerializableRuleCore::deserialize(body).map_err(|error| error.to_string())?;
+    rule.get_matcher(DeserializeEnv::new(language.grammar()))
+        .map_err(|error| with_causes(&error))
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+fn numbered(clause: Vec<String>, numbers: &mut BTreeMap<String, usize>) -> Vec<usize> {
+    clause
+        .into_iter()
+        .map(|literal| {
+            let next = numbers.len();
+            *numbers.entry(literal).or_insert(next)
+        })
+        .collect()
+}
+
+fn finder(numbers: &BTreeMap<String, usize>) -> Result<Option<AhoCorasick>, String> {
+    if numbers.is_empty() {
+        return Ok(None);
+    }
+    let mut literals = vec![""; numbers.len()];
+    for (literal, number) in numbers {
+        if let Some(slot) = literals.get_mut(*number) {
+            *slot = literal;
+        }
+    }
+    AhoCorasick::new(literals)
+        .map(Some)
+        .map_err(|error| format!("the rules' literals cannot be searched for: {error}"))
+}

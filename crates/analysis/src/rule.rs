@@ -1,6 +1,7 @@
 //! Rules as data: what every rule says of itself, and the three kinds of body it may have.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use pullmill_core::finding::{Agent, Confidence, Severity};
 
@@ -34,36 +35,33 @@ pub struct RuleMeta {
 }
 
 /// A rule as it stands in a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Rule {
     /// What it says of itself.
-    #[serde(flatten)]
     pub meta: RuleMeta,
     /// Languages it applies to; empty for document rules.
-    #[serde(default)]
     pub languages: Vec<Language>,
     /// Exactly one of `match`, `flow`, `document`.
-    #[serde(flatten)]
     pub body: Body,
     /// Code that the rule must and must not report; not kept in the compiled packs.
-    #[serde(default)]
     pub examples: Examples,
 }
 
 /// The kind of a rule and what it looks for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug)]
 pub enum Body {
     /// A local shape, in ast-grep's rule syntax (`rule`, `constraints`, `utils`).
-    Match(serde_json::Value),
+    Match(Value),
     /// Sinks of a danger; see `flow`.
-    Flow(serde_json::Value),
+    Flow(Value),
     /// Paths and predicates over a structured document; see `document`.
-    Document(serde_json::Value),
+    Document(Value),
 }
 
 /// Code that a rule must and must not report.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Examples {
     /// Each must give at least one finding of the rule.
     #[serde(default)]
@@ -71,4 +69,115 @@ pub struct Examples {
     /// Each must give none.
     #[serde(default)]
     pub good: Vec<String>,
+}
+
+/// The keys of a rule. Serde's `flatten` would let unknown keys pass, so they are listed once more.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    id: String,
+    #[serde(default)]
+    languages: Vec<Language>,
+    agent: Agent,
+    severity: Severity,
+    confidence: Confidence,
+    category: String,
+    #[serde(default)]
+    cwe: Vec<u32>,
+    #[serde(default)]
+    owasp: Option<String>,
+    message: String,
+    why: String,
+    fix: String,
+    #[serde(default, rename = "match")]
+    shape: Option<Value>,
+    #[serde(default)]
+    flow: Option<Value>,
+    #[serde(default)]
+    document: Option<Value>,
+    #[serde(default)]
+    examples: Examples,
+}
+
+impl TryFrom<Written> for Rule {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let body = match (written.shape, written.flow, written.document) {
+            (Some(body), None, None) => Body::Match(body),
+            (None, Some(body), None) => Body::Flow(body),
+            (None, None, Some(body)) => Body::Document(body),
+            _ => return Err("exactly one of match, flow, document is needed".to_owned()),
+        };
+        let rule = Self {
+            meta: RuleMeta {
+                id: written.id,
+                agent: written.agent,
+                severity: written.severity,
+                confidence: written.confidence,
+                category: written.category,
+                cwe: written.cwe,
+                owasp: written.owasp,
+                message: written.message.trim().to_owned(),
+                why: written.why.trim().to_owned(),
+                fix: written.fix.trim().to_owned(),
+            },
+            languages: written.languages,
+            body,
+            examples: written.examples,
+        };
+        rule.check()?;
+        Ok(rule)
+    }
+}
+
+impl Rule {
+    fn check(&self) -> Result<(), String> {
+        check_id(&self.meta.id)?;
+        if !is_kebab(&self.meta.category) {
+            return Err("`category` must be kebab case, e.g. `injection`".to_owned());
+        }
+        if self.meta.message.is_empty() || self.meta.message.contains('\n') {
+            return Err("`message` must be one line".to_owned());
+        }
+        if self.meta.agent == Agent::Security && self.meta.cwe.is_empty() {
+            return Err("a security rule needs at least one `cwe`".to_owned());
+        }
+        match (&self.body, self.languages.is_empty()) {
+            (Body::Document(_), false) => {
+                Err("a document rule has a `format`, no `languages`".to_owned())
+            }
+            (Body::Match(_) | Body::Flow(_), true) => Err("`languages` is needed".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_id(id: &str) -> Result<(), String> {
+    match id.split_once('.') {
+        Some((prefix, name)) if is_kebab(prefix) && is_kebab(name) => Ok(()),
+        _ => Err(
+            "`id` must be `<language or format>.<name>` in kebab case, e.g. `python.weak-hash`"
+                .to_owned(),
+        ),
+    }
+}
+
+fn is_kebab(text: &str) -> bool {
+    !text.is_empty()
+        && text.split('-').all(|word| {
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
+        })
+}
+
+/// Whether a pattern of the configuration (`python.weak-hash` or `python.*`) names a rule.
+#[must_use]
+pub fn is_named_by(id: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => id.starts_with(prefix) && (prefix.is_empty() || prefix.ends_with('.')),
+        None => id == pattern,
+    }
 }

@@ -104,6 +104,16 @@ impl CommentableLines {
         self.shown.iter().any(|range| range.contains(&line))
     }
 
+    /// The first line of `range` that the change wrote.
+    #[must_use]
+    pub fn first_added(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let next = self
+            .added
+            .partition_point(|written| written.end() < range.start());
+        let first = *self.added.get(next)?.start().max(range.start());
+        (first <= *range.end()).then_some(first)
+    }
+
     /// The line of the diff nearest to `line`, an added one if there is any.
     #[must_use]
     pub fn nearest(&self, line: u32) -> Option<u32> {

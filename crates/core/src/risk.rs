@@ -121,6 +121,7 @@ pub fn assess(findings: &[Finding], floors: &[Floor]) -> Risk {
             message: format!("touches {} ({})", floor.name, floor.path),
         });
     }
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points));
     Risk {
         score,
         level: Level::of(score),

@@ -31,7 +31,7 @@ pub(crate) fn side_of(bytes: Arc<[u8]>, mode: Option<u32>, limits: &Limits) -> S
         .map(<[u8]>::len)
         .max()
         .unwrap_or_default();
-    if size > limits.max_file_bytes || longest > limits.max_line_bytes {
+    if size > limits.max_file_bytes || longest as u64 > limits.max_line_bytes {
         return Side::TooLarge { size };
     }
     Side::Text(bytes)

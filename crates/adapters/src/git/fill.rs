@@ -5,11 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use pullmill_core::change::{FileChange, RepoPath, Side};
+use pullmill_core::hunk::Hunk;
 
 use super::content::{Pointer, is_same_but_for_line_ends, side_of};
-use super::difference::{Effort, hunks};
 use super::draft::{Content, Draft, Entry, SUBMODULE};
 use super::error::GitError;
+use super::hunks::{Effort, hunks_within};
 use super::limits::Limits;
 use super::objects::{Objects, Reply};
 use super::renames;
@@ -39,7 +40,7 @@ pub(super) fn fill(
 ) -> Result<Vec<FileChange>, GitError> {
     drafts.sort_by(|one, other| one.path.cmp(&other.path));
     let limits = sources.limits;
-    if drafts.len() > limits.max_files {
+    if drafts.len() > limits.max_files as usize {
         notes.push(format!(
             "{} files changed; only the first {} were read",
             drafts.len(),
@@ -51,7 +52,7 @@ pub(super) fn fill(
     let has_worktree = sources.worktree.is_some();
     let mut filled = Vec::with_capacity(drafts.len());
     for (place, draft) in drafts.into_iter().enumerate() {
-        let is_read = place < limits.max_files;
+        let is_read = place < limits.max_files as usize;
         if is_read && has_worktree && sources.is_same_in_other_clothes(&draft, &stored) {
             continue;
         }
@@ -134,7 +135,7 @@ impl Sources<'_> {
         let mut stored = BTreeMap::new();
         let entries = drafts
             .iter()
-            .take(self.limits.max_files)
+            .take(self.limits.max_files as usize)
             .flat_map(|draft| [&draft.old, &draft.new])
             .flatten();
         for entry in entries {
@@ -250,26 +251,23 @@ fn pay(budget: &mut u64, cost: u64) -> bool {
 
 /// Finds the changed regions of all files; a file with too many lines is too large to be shown.
 pub(crate) fn find_hunks(files: &mut [FileChange], limits: &Limits, notes: &mut Vec<String>) {
-    let mut effort = Effort::new(limits.max_hunk_lines);
+    let mut effort = Effort::new();
+    let mut lines_left = limits.max_hunk_lines;
     let mut cut = 0;
     for file in files {
-        let found = {
-            let (Some(base), Some(head)) = (comparable(&file.base), comparable(&file.head)) else {
-                continue;
-            };
-            if file.base.text().is_none() && file.head.text().is_none() {
-                continue;
-            }
-            hunks(base, head, &mut effort)
+        let Some(found) = file_hunks(file, &mut effort) else {
+            continue;
         };
-        if let Some(found) = found {
+        let lines: usize = found.iter().map(|hunk| hunk.lines.len()).sum();
+        if let Some(left) = lines_left.checked_sub(lines) {
+            lines_left = left;
             file.hunks = found;
-        } else {
-            cut += 1;
-            for side in [&mut file.base, &mut file.head] {
-                if let Some(size) = side.text().map(|text| text.len() as u64) {
-                    *side = Side::TooLarge { size };
-                }
+            continue;
+        }
+        cut += 1;
+        for side in [&mut file.base, &mut file.head] {
+            if let Some(size) = side.text().map(|text| text.len() as u64) {
+                *side = Side::TooLarge { size };
             }
         }
     }
@@ -279,6 +277,12 @@ pub(crate) fn find_hunks(files: &mut [FileChange], limits: &Limits, notes: &mut 
             limits.max_hunk_lines
         ));
     }
+}
+
+fn file_hunks(file: &FileChange, effort: &mut Effort) -> Option<Vec<Hunk>> {
+    let (base, head) = (comparable(&file.base)?, comparable(&file.head)?);
+    let has_text = file.base.text().is_some() || file.head.text().is_some();
+    has_text.then(|| hunks_within(base, head, effort))
 }
 
 /// A side to compare lines with: where there was no text before, all lines are new.

@@ -8,9 +8,9 @@ pub struct Limits {
     /// Largest file that is read.
     pub max_file_bytes: u64,
     /// Longest line of a file that is read.
-    pub max_line_bytes: usize,
+    pub max_line_bytes: u64,
     /// How many changed files are read, in the order of their paths.
-    pub max_files: usize,
+    pub max_files: u32,
     /// How many changed files are listed at all.
     pub max_listed: usize,
     /// How much text is held at once, both sides of all files.

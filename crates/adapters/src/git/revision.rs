@@ -44,7 +44,7 @@ impl Repository {
     }
 
     /// The commit `HEAD` names, if the branch has one.
-    pub(super) fn head(&self) -> Result<Option<Commit>, GitError> {
+    pub(super) fn last_commit(&self) -> Result<Option<Commit>, GitError> {
         match self.objects().get(b"HEAD^{commit}", MAX_COMMIT)? {
             Reply::Missing => Ok(None),
             Reply::Object { id, bytes, .. } => Ok(Commit::parse(id, &bytes)),

@@ -1,80 +1,80 @@
-//! Reads single files of a repository, such as its review configuration, from where they can be trusted.
-
-use std::collections::VecDeque;
-use std::io;
+//! Reads single files of a repository, such as its review configuration, from a commit that can be trusted.
 
 use pullmill_core::change::RepoPath;
 
 use super::error::GitError;
-use super::id::hex;
-use super::index::Index;
 use super::objects::Reply;
 use super::revision::check;
 use super::worktree::{Bytes, Worktree, is_plain};
 use super::{Limits, Repository};
 
-/// Files listed below a folder, at most.
-const MAX_LISTED: usize = 10_000;
-
-/// Where configuration is read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfigSource {
-    /// A commit, by id or name.
-    Commit(String),
-    /// The index.
-    Index,
-    /// The working tree.
-    WorkingTree,
-}
+/// Files of configuration are small.
+const MAX_BYTES: u64 = 4 << 20;
 
 impl Repository {
-    /// Reads one file; `None` if there is none. Links are not followed.
+    /// The id of the commit `HEAD` names; `None` if the branch has none yet.
+    ///
+    /// # Errors
+    /// If the commit is damaged or git fails.
+    pub fn head(&self) -> Result<Option<String>, GitError> {
+        Ok(self.last_commit()?.map(|commit| commit.id))
+    }
+
+    /// The bytes of a file at a commit; `None` if there is none. Links are not followed.
     ///
     /// # Errors
     /// If the path leads out of the repository, is no file, is too large, or git fails.
-    pub fn read(&self, at: &ConfigSource, path: &str) -> Result<Option<Vec<u8>>, GitError> {
-        let bytes = RepoPath::from(path).to_bytes();
-        check_path(&bytes).map_err(|problem| path_error(path, problem))?;
-        match at {
-            ConfigSource::Commit(name) => {
-                check(name).map_err(|problem| GitError::Revision {
-                    given: name.clone(),
-                    problem: problem.to_owned(),
-                })?;
-                self.read_object(&[name.as_bytes(), b":", &bytes].concat(), path)
-            }
-            ConfigSource::Index => self.read_object(&[b":0:", bytes.as_slice()].concat(), path),
-            ConfigSource::WorkingTree => self.read_working(&bytes, path),
-        }
-    }
-
-    fn read_object(&self, name: &[u8], path: &str) -> Result<Option<Vec<u8>>, GitError> {
-        match self.objects().get(name, Limits::default().max_file_bytes)? {
+    pub fn read(&self, commit: &str, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
+        match self.stored(commit, path)? {
             Reply::Object { kind, bytes, .. } if kind == "blob" => Ok(Some(bytes)),
-            Reply::Object { .. } => Err(path_error(path, "it is a folder")),
+            Reply::Object { .. } => Err(path_error(path.as_str(), "it is a folder")),
             Reply::Missing => Ok(None),
-            Reply::TooLarge(_) => Err(path_error(path, "it is too large")),
+            Reply::TooLarge(_) => Err(path_error(path.as_str(), "it is too large")),
             Reply::Ambiguous | Reply::Damaged => {
-                Err(path_error(path, "the stored object is damaged"))
+                Err(path_error(path.as_str(), "the stored object is damaged"))
             }
         }
     }
 
-    fn read_working(&self, bytes: &[u8], path: &str) -> Result<Option<Vec<u8>>, GitError> {
-        let mut worktree = self.worktree()?;
-        match worktree.read(bytes, Limits::default().max_file_bytes) {
-            Ok(Bytes::File(bytes)) => Ok(Some(bytes)),
-            Ok(Bytes::Link(_)) => Err(path_error(path, "it is a symbolic link")),
-            Ok(Bytes::TooLarge(_)) => Err(path_error(path, "it is too large")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(path_error(path, &error.to_string())),
+    /// The regular files of a folder at a commit, not those of the folders in it, by path.
+    ///
+    /// # Errors
+    /// If the path leads out of the repository or git fails.
+    pub fn list(&self, commit: &str, folder: &str) -> Result<Vec<RepoPath>, GitError> {
+        let folder = RepoPath::from(folder.trim_end_matches('/'));
+        let Reply::Object { kind, bytes, .. } = self.stored(commit, &folder)? else {
+            return Ok(Vec::new());
+        };
+        if kind != "tree" {
+            return Ok(Vec::new());
         }
+        let start = [folder.to_bytes().as_slice(), b"/"].concat();
+        Ok(file_names(&bytes, self.hash.len())
+            .into_iter()
+            .map(|name| RepoPath::from_bytes(&[start.as_slice(), name].concat()))
+            .collect())
     }
 
-    fn worktree(&self) -> Result<Worktree, GitError> {
-        let root = self.root().ok_or(GitError::Bare("working tree"))?;
-        let limit = Limits::default().max_hashed_bytes;
-        Ok(Worktree::new(root, &self.git_dir, self.hash, limit))
+    fn stored(&self, commit: &str, path: &RepoPath) -> Result<Reply, GitError> {
+        check(commit).map_err(|problem| GitError::Revision {
+            given: commit.to_owned(),
+            problem: problem.to_owned(),
+        })?;
+        let bytes = path.to_bytes();
+        check_path(&bytes).map_err(|problem| path_error(path.as_str(), problem))?;
+        let name = [commit.as_bytes(), b":", &bytes].concat();
+        self.objects().get(&name, MAX_BYTES)
+    }
+
+    /// The bytes of a working file; `None` if there is none that can be read.
+    pub(crate) fn working_file(&self, path: &RepoPath, limit: u64) -> Option<Vec<u8>> {
+        let limits = Limits::default();
+        let root = self.root()?;
+        let mut worktree = Worktree::new(root, &self.git_dir, self.hash, limits.max_hashed_bytes);
+        match worktree.read(&path.to_bytes(), limit) {
+            Ok(Bytes::File(bytes)) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// Reads a blob by its id or the beginning of it; `None` if there is no such blob of a readable size.
@@ -92,97 +92,27 @@ impl Repository {
     pub(crate) fn blob_id(&self, bytes: &[u8]) -> String {
         self.hash.id("blob", bytes)
     }
+}
 
-    /// Lists the regular files below a folder, by path.
-    ///
-    /// # Errors
-    /// If the path leads out of the repository or git fails.
-    pub fn list(&self, at: &ConfigSource, prefix: &str) -> Result<Vec<RepoPath>, GitError> {
-        let folder = prefix.trim_end_matches('/');
-        let bytes = RepoPath::from(folder).to_bytes();
-        check_path(&bytes).map_err(|problem| path_error(prefix, problem))?;
-        let mut paths = match at {
-            ConfigSource::Commit(name) => self.list_tree(name, &bytes)?,
-            ConfigSource::Index => self.list_index(&bytes)?,
-            ConfigSource::WorkingTree => self.worktree()?.list(&bytes, MAX_LISTED),
-        };
-        paths.sort();
-        Ok(paths
-            .iter()
-            .map(|path| RepoPath::from_bytes(path))
-            .collect())
-    }
-
-    fn list_index(&self, folder: &[u8]) -> Result<Vec<Vec<u8>>, GitError> {
-        let root = self.root().ok_or(GitError::Bare("index"))?;
-        let entries = Index::start(root, Limits::default().git_timeout)?.read()?;
-        let start = [folder, b"/"].concat();
-        let paths = entries
-            .into_iter()
-            .filter(|entry| is_file(entry.mode) && entry.path.starts_with(&start));
-        Ok(paths.map(|entry| entry.path).take(MAX_LISTED).collect())
-    }
-
-    fn list_tree(&self, commit: &str, folder: &[u8]) -> Result<Vec<Vec<u8>>, GitError> {
-        check(commit).map_err(|problem| GitError::Revision {
-            given: commit.to_owned(),
-            problem: problem.to_owned(),
-        })?;
-        let mut paths = Vec::new();
-        let top = [commit.as_bytes(), b":", folder].concat();
-        let mut trees = VecDeque::from([(folder.to_vec(), top)]);
-        let mut asked = 0;
-        while let Some((folder, name)) = trees.pop_front() {
-            asked += 1;
-            if asked > MAX_LISTED || paths.len() >= MAX_LISTED {
-                break;
-            }
-            let reply = self
-                .objects()
-                .get(&name, Limits::default().max_file_bytes)?;
-            let Reply::Object { kind, bytes, .. } = reply else {
-                continue;
-            };
-            if kind != "tree" {
-                continue;
-            }
-            for (mode, file, id) in tree_entries(&bytes, self.hash.len()) {
-                let path = [folder.as_slice(), b"/", file].concat();
-                if is_file(mode) {
-                    paths.push(path);
-                } else if mode == 0o40_000 && path.len() < 4_096 {
-                    trees.push_back((path, hex(id).into_bytes()));
-                }
-            }
+/// The names of the regular files in a tree: `MODE NAME<nul>ID` over and over, up to what makes no sense.
+fn file_names(mut bytes: &[u8], id_len: usize) -> Vec<&[u8]> {
+    let mut names = Vec::new();
+    while let Some((mode, name, rest)) = tree_entry(bytes, id_len) {
+        if mode & 0o170_000 == 0o100_000 {
+            names.push(name);
         }
-        Ok(paths)
-    }
-}
-
-fn is_file(mode: u32) -> bool {
-    mode & 0o170_000 == 0o100_000
-}
-
-/// Reads `MODE NAME<nul>ID` over and over; stops at what makes no sense.
-fn tree_entries(mut bytes: &[u8], id_len: usize) -> Vec<(u32, &[u8], &[u8])> {
-    let mut entries = Vec::new();
-    while let Some((entry, rest)) = tree_entry(bytes, id_len) {
-        entries.push(entry);
         bytes = rest;
     }
-    entries
+    names
 }
 
-type TreeEntry<'a> = (u32, &'a [u8], &'a [u8]);
-
-fn tree_entry(bytes: &[u8], id_len: usize) -> Option<(TreeEntry<'_>, &[u8])> {
+fn tree_entry(bytes: &[u8], id_len: usize) -> Option<(u32, &[u8], &[u8])> {
     let nul = bytes.iter().position(|byte| *byte == 0)?;
     let blank = bytes[..nul].iter().position(|byte| *byte == b' ')?;
     let mode = std::str::from_utf8(&bytes[..blank]).ok()?;
     let mode = u32::from_str_radix(mode, 8).ok()?;
-    let end = nul + 1 + id_len;
-    let id = bytes.get(nul + 1..end)?;
-    Some(((mode, &bytes[blank + 1..nul], id), &bytes[end..]))
+    let rest = bytes.get(nul + 1 + id_len..)?;
+    Some((mode, &bytes[blank + 1..nul], rest))
 }
 
 fn check_path(path: &[u8]) -> Result<(), &'static str> {

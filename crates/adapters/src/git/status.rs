@@ -79,7 +79,7 @@ impl Repository {
     /// Every file of the commit `HEAD` names.
     fn head_entries(&self, limits: &Limits) -> Result<(Option<Commit>, Entries), GitError> {
         let trees = Trees::start(&self.folder, limits.git_timeout, false)?;
-        let Some(head) = self.head()? else {
+        let Some(head) = self.last_commit()? else {
             return Ok((None, Entries::new()));
         };
         let (_, listing) = trees.compare(self.hash.empty_tree(), &head.tree, MAX_LISTED)?;

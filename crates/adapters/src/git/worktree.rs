@@ -188,30 +188,6 @@ impl Worktree {
             .and_then(|file| super::id::sha256_of(file, size));
         matches!(id, Ok(Some(id)) if id == sha256)
     }
-
-    /// Lists the files below a folder, in the order of their names.
-    pub(super) fn list(&mut self, folder: &[u8], max: usize) -> Vec<Vec<u8>> {
-        let mut files = Vec::new();
-        let mut folders = vec![folder.to_vec()];
-        while let Some(folder) = folders.pop() {
-            if !self.look(&folder).is_some_and(|meta| meta.is_dir()) {
-                continue;
-            }
-            let Ok(entries) = fs::read_dir(self.place(&folder)) else {
-                continue;
-            };
-            for found in entries.flatten() {
-                let path = [&folder, b"/".as_slice(), found.file_name().as_bytes()].concat();
-                match found.file_type() {
-                    Ok(kind) if kind.is_dir() => folders.push(path),
-                    Ok(kind) if kind.is_file() && files.len() < max => files.push(path),
-                    _ => {}
-                }
-            }
-        }
-        files.sort();
-        files
-    }
 }
 
 /// What was read from the working tree.

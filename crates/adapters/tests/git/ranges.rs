@@ -1,9 +1,9 @@
 //! Changes between commits.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
-use pullmill_adapters::git::{ConfigSource, Limits, Repository, Wanted};
-use pullmill_core::change::{Side, Status};
+use pullmill_adapters::git::{Limits, Repository, Wanted};
+use pullmill_core::change::{RepoPath, Side, Status};
 use pullmill_core::hunk::{FilePatch, print};
 
 use crate::sandbox::{Sandbox, file, summary, text};
@@ -146,7 +146,7 @@ fn odd_contents_are_what_they_are() {
     sandbox.write("lfs.bin", &pointer);
     sandbox.write("not-lfs.py", format!("{pointer}import os\n"));
     sandbox.remove("link");
-    std::os::unix::fs::symlink("/etc/passwd", sandbox.path("link")).unwrap();
+    symlink("/etc/passwd", sandbox.path("link")).unwrap();
     sandbox.write_raw(b"caf\xe9/\xff.txt", "name\n");
     let working = sandbox.default_change();
     sandbox.commit("second");
@@ -260,32 +260,37 @@ fn repositories_with_sha256_names_work() {
 }
 
 #[test]
-fn single_files_are_read_from_where_they_are_trusted() {
+fn single_files_are_read_at_a_commit() {
     let sandbox = Sandbox::with(&[
         (".pullmill.toml", "base"),
         (".pullmill/rules/a.yml", "a"),
         (".pullmill/rules/deep/b.yml", "b"),
     ]);
-    let base = ConfigSource::Commit(sandbox.git(&["rev-parse", "HEAD"]));
-    sandbox.write(".pullmill.toml", "index");
+    let base = sandbox.git(&["rev-parse", "HEAD"]);
+    sandbox.write(".pullmill.toml", "head");
     sandbox.write(".pullmill/rules/c.yml", "c");
-    sandbox.git(&["add", "-A"]);
+    symlink("/etc/passwd", sandbox.path(".pullmill/rules/link.yml")).unwrap();
+    symlink("/etc", sandbox.path("etc")).unwrap();
+    let head = sandbox.commit("second");
     sandbox.write(".pullmill.toml", "working");
-    std::os::unix::fs::symlink("/etc/passwd", sandbox.path("link.toml")).unwrap();
-    std::os::unix::fs::symlink("/etc", sandbox.path("etc")).unwrap();
     let repository = sandbox.open();
-    let read = |at: &ConfigSource| repository.read(at, ".pullmill.toml").unwrap();
-    assert_eq!(read(&base), Some(b"base".to_vec()));
-    assert_eq!(read(&ConfigSource::Index), Some(b"index".to_vec()));
-    assert_eq!(read(&ConfigSource::WorkingTree), Some(b"working".to_vec()));
-    assert_eq!(repository.read(&base, "nope/x").unwrap(), None);
-    let working = &ConfigSource::WorkingTree;
-    assert!(repository.read(working, "link.toml").is_err());
-    assert_eq!(repository.read(working, "etc/passwd").unwrap(), None);
-    for path in ["../x", "/etc/passwd", "", "a//b", "a\nb"] {
-        assert!(repository.read(&base, path).is_err(), "{path:?}");
+    assert_eq!(repository.head().unwrap(), Some(head.clone()));
+    let read = |at: &str, path: &str| repository.read(at, &RepoPath::from(path));
+    assert_eq!(
+        read(&base, ".pullmill.toml").unwrap(),
+        Some(b"base".to_vec())
+    );
+    assert_eq!(
+        read(&head, ".pullmill.toml").unwrap(),
+        Some(b"head".to_vec())
+    );
+    assert_eq!(read(&base, "nope/x").unwrap(), None);
+    assert_eq!(read(&head, "etc/passwd").unwrap(), None);
+    for path in ["../x", "/etc/passwd", "", "a//b", "a\nb", ".pullmill"] {
+        assert!(read(&base, path).is_err(), "{path:?}");
     }
-    let list = |at: &ConfigSource| {
+    assert!(read("--batch", "x").is_err());
+    let list = |at: &str| {
         let paths = repository.list(at, ".pullmill/rules/").unwrap();
         paths
             .iter()
@@ -293,13 +298,8 @@ fn single_files_are_read_from_where_they_are_trusted() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    assert_eq!(
-        list(&base),
-        ".pullmill/rules/a.yml .pullmill/rules/deep/b.yml"
-    );
-    let three = ".pullmill/rules/a.yml .pullmill/rules/c.yml .pullmill/rules/deep/b.yml";
-    assert_eq!(list(&ConfigSource::Index), three);
-    assert_eq!(list(working), three);
+    assert_eq!(list(&base), ".pullmill/rules/a.yml");
+    assert_eq!(list(&head), ".pullmill/rules/a.yml .pullmill/rules/c.yml");
     assert_eq!(repository.list(&base, "nope").unwrap(), []);
 }
 
@@ -324,7 +324,7 @@ fn only_so_many_files_are_read_and_the_rest_is_named() {
     assert!(matches!(file(&change, "b").head, Side::Unavailable(_)));
     assert!(change.notes[0].contains("1 more files"));
     let limits = Limits {
-        max_hunk_lines: 10,
+        max_hunk_lines: 1,
         ..Limits::default()
     };
     let change = sandbox.open().change(&Wanted::Default, &limits).unwrap();

@@ -5,12 +5,15 @@ use crate::change::{RepoPath, Status};
 use crate::hunk::quote::unquote;
 use crate::hunk::{FilePatch, Hunk};
 
+/// A rename or copy: which, from where, to where.
+type Move = (Status, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// A file of the patch while it is read.
 pub(super) struct Header {
     line: usize,
     git: Option<Vec<u8>>,
     names: Option<(Name, Name)>,
-    moved: Option<(Status, Option<Vec<u8>>, Option<Vec<u8>>)>,
+    moved: Option<Move>,
     status: Option<Status>,
     old_mode: Option<u32>,
     new_mode: Option<u32>,
@@ -276,7 +279,7 @@ fn common_name(text: &[u8]) -> Option<Vec<u8>> {
         (old, new)
     } else {
         let middle = text.len() / 2;
-        if text.len() % 2 == 0 || text.get(middle) != Some(&b' ') {
+        if text.len().is_multiple_of(2) || text.get(middle) != Some(&b' ') {
             return None;
         }
         (text[..middle].to_vec(), text[middle + 1..].to_vec())

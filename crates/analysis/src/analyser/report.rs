@@ -1,0 +1,152 @@
+//! Turns the hits of one side into findings: place, snippet, symbol, words and the stem of the fingerprint.
+
+use std::ops::Range;
+
+use pullmill_core::change::RepoPath;
+use pullmill_core::coverage::Outcome;
+use pullmill_core::finding::{Finding, Location, Step, stem};
+use pullmill_core::job::SideReport;
+use pullmill_core::review::{Suppressed, SuppressedBy};
+
+use super::Settings;
+use super::ignore::Ignores;
+use super::mask::Mask;
+use super::message::fill;
+use super::symbols::Symbols;
+use crate::hit::Hit;
+use crate::source::Source;
+
+/// Longest snippet, in lines.
+const SNIPPET_LINES: u32 = 6;
+/// Longer lines are cut in snippets.
+const SNIPPET_COLUMNS: usize = 240;
+
+/// One side of a file, ready to be reported on.
+pub(super) struct Side<'a> {
+    pub(super) path: &'a RepoPath,
+    pub(super) source: &'a Source,
+    pub(super) settings: &'a Settings,
+    pub(super) symbols: &'a Symbols,
+}
+
+impl<'a> Side<'a> {
+    /// Everything the reviewer is told of this side.
+    pub(super) fn report(&self, hits: Vec<Hit>, outcome: Outcome) -> SideReport {
+        let mask = Mask::of(&hits, self.source.text());
+        let ignores = Ignores::of(self.source);
+        let mut findings = Vec::new();
+        let mut suppressed = Vec::new();
+        for hit in distinct(hits) {
+            let finding = self.finding(&hit, &mask);
+            match ignores.reason(&finding.rule, finding.location.line) {
+                Some(reason) => suppressed.push(Suppressed {
+                    rule: finding.rule,
+                    location: finding.location,
+                    fingerprint: finding.fingerprint,
+                    by: SuppressedBy::Comment,
+                    reason: reason.to_owned(),
+                }),
+                None => findings.push(finding),
+            }
+        }
+        SideReport {
+            outcome,
+            findings,
+            suppressed,
+            symbols: self.symbols.listed(self.source),
+        }
+    }
+
+    fn finding(&self, hit: &Hit, mask: &Mask) -> Finding {
+        let rule = &hit.rule;
+        let symbol = self.symbols.around(hit.range.start);
+        let code = hit
+            .code
+            .as_deref()
+            .unwrap_or_else(|| self.start(&hit.range));
+        let location = self.location(&hit.range);
+        Finding {
+            rule: rule.id.clone(),
+            agent: rule.agent,
+            severity: self.settings.severity(&rule.id, rule.severity),
+            confidence: rule.confidence,
+            category: rule.category.clone(),
+            cwe: rule.cwe.clone(),
+            message: mask.words(&fill(&rule.message, &hit.names)),
+            why: rule.why.clone(),
+            fix: rule.fix.clone(),
+            comment_line: None,
+            path: hit
+                .steps
+                .iter()
+                .map(|(range, message)| Step {
+                    location: self.location(range),
+                    message: mask.words(message),
+                })
+                .collect(),
+            symbol: symbol.map(str::to_owned),
+            snippet: self.snippet(&location, mask),
+            fingerprint: stem(&rule.id, symbol, code),
+            location,
+        }
+    }
+
+    /// The first lines of a place: a long match keeps its fingerprint when something far inside it changes.
+    fn start(&self, range: &Range<usize>) -> &str {
+        let last = self.source.lines().line(range.start) + SNIPPET_LINES - 1;
+        let end = self
+            .source
+            .lines()
+            .range(last)
+            .end
+            .clamp(range.start, range.end);
+        self.source.text().get(range.start..end).unwrap_or_default()
+    }
+
+    fn location(&self, range: &Range<usize>) -> Location {
+        let (line, column) = self.source.position(range.start);
+        let (end_line, end_column) = self.source.position(range.end.max(range.start));
+        Location {
+            path: self.path.clone(),
+            line,
+            column,
+            end_line,
+            end_column,
+        }
+    }
+
+    fn snippet(&self, location: &Location, mask: &Mask) -> String {
+        let last = location
+            .end_line
+            .min(location.line.saturating_add(SNIPPET_LINES - 1));
+        let lines: Vec<String> = (location.line..=last)
+            .map(|line| {
+                let shown = mask.slice(self.source.text(), self.source.lines().range(line));
+                shown.trim_end().chars().take(SNIPPET_COLUMNS).collect()
+            })
+            .collect();
+        lines.join("\n")
+    }
+}
+
+/// Hits in order of the text, each place once per rule; of nested matches on one line the outermost stays.
+fn distinct(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by(|a, b| {
+        (&a.rule.id, a.range.start, b.range.end).cmp(&(&b.rule.id, b.range.start, a.range.end))
+    });
+    let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let is_known = kept.last().is_some_and(|last| {
+            last.rule.id == hit.rule.id
+                && last.range.start == hit.range.start
+                && last.range.end >= hit.range.end
+        });
+        if !is_known {
+            kept.push(hit);
+        }
+    }
+    kept.sort_by(|a, b| {
+        (a.range.start, a.range.end, &a.rule.id).cmp(&(b.range.start, b.range.end, &b.rule.id))
+    });
+    kept
+}

@@ -1,0 +1,308 @@
+//! The named pieces of a file: functions, methods, classes and the like.
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+use tree_sitter::Node;
+
+use pullmill_core::job::Symbol;
+
+use crate::language::Language;
+use crate::source::Source;
+
+/// The named pieces of one file, in order of appearance.
+#[derive(Default)]
+pub(super) struct Symbols {
+    list: Vec<Named>,
+    depth: usize,
+}
+
+struct Named {
+    name: String,
+    kind: &'static str,
+    range: Range<usize>,
+    /// Inside another function: nobody outside can name it.
+    is_local: bool,
+}
+
+/// What a syntax node names.
+struct Role<'t> {
+    kind: &'static str,
+    node: Node<'t>,
+    name: Option<Node<'t>>,
+}
+
+impl Symbols {
+    /// Finds the named pieces of a parsed file.
+    pub(super) fn of(source: &Source) -> Self {
+        let mut symbols = Self::default();
+        if let (Some(tree), Some(language)) = (source.tree(), source.language()) {
+            symbols.collect(tree.root().get_inner_node(), source.text(), language);
+        }
+        symbols
+    }
+
+    /// How deeply the syntax tree nests.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The innermost named piece around a byte.
+    pub(super) fn around(&self, byte: usize) -> Option<&str> {
+        self.list
+            .iter()
+            .rev()
+            .find(|named| named.range.contains(&byte) && named.kind != "type")
+            .map(|named| named.name.as_str())
+    }
+
+    /// What the summary names.
+    pub(super) fn listed(&self, source: &Source) -> Vec<Symbol> {
+        self.list
+            .iter()
+            .filter(|named| !named.is_local && named.kind != "impl")
+            .map(|named| Symbol {
+                name: named.name.clone(),
+                kind: named.kind.to_owned(),
+                line: source.position(named.range.start).0,
+                end_line: source.position(named.range.end.saturating_sub(1)).0,
+                digest: digest(source.text().get(named.range.clone()).unwrap_or_default()),
+            })
+            .collect()
+    }
+
+    fn collect(&mut self, root: Node<'_>, text: &str, language: Language) {
+        // Numbers of the named pieces around the cursor; they end where their range ends.
+        let mut open: Vec<usize> = Vec::new();
+        let mut cursor = root.walk();
+        let mut depth = 0;
+        loop {
+            let node = cursor.node();
+            while let Some(last) = open.last().and_then(|index| self.list.get(*index)) {
+                if last.range.end > node.start_byte() {
+                    break;
+                }
+                open.pop();
+            }
+            if node.is_named()
+                && let Some(role) = role(node, language)
+                && let Some(name) = role.name.and_then(|name| text.get(name.byte_range()))
+            {
+                let named = self.named(&role, name, text, open.last().copied());
+                open.push(self.list.len());
+                self.list.push(named);
+            }
+            if cursor.goto_first_child() {
+                depth += 1;
+                self.depth = self.depth.max(depth);
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return;
+                }
+                depth -= 1;
+            }
+        }
+    }
+
+    fn named(&self, role: &Role<'_>, name: &str, text: &str, outer: Option<usize>) -> Named {
+        let outer = outer.and_then(|index| self.list.get(index));
+        let is_in_type =
+            outer.is_some_and(|outer| !matches!(outer.kind, "function" | "method" | "module"));
+        let is_in_function = outer.is_some_and(|outer| matches!(outer.kind, "function" | "method"));
+        let kind = if role.kind == "function" && is_in_type {
+            "method"
+        } else {
+            role.kind
+        };
+        let name = match (receiver(role.node, text), outer) {
+            (Some(receiver), _) => format!("{receiver}.{name}"),
+            (None, Some(outer)) => format!("{}.{name}", outer.name),
+            (None, None) => name.to_owned(),
+        };
+        Named {
+            name,
+            kind,
+            range: role.node.byte_range(),
+            is_local: is_in_function || outer.is_some_and(|outer| outer.is_local),
+        }
+    }
+}
+
+fn role(node: Node<'_>, language: Language) -> Option<Role<'_>> {
+    let kind = match language {
+        Language::Python => match node.kind() {
+            "function_definition" => "function",
+            "class_definition" => "class",
+            _ => return None,
+        },
+        Language::JavaScript | Language::TypeScript | Language::Tsx => return script_role(node),
+        Language::Java => match node.kind() {
+            "class_declaration" => "class",
+            "interface_declaration" | "annotation_type_declaration" => "interface",
+            "enum_declaration" => "enum",
+            "record_declaration" => "record",
+            "method_declaration" | "constructor_declaration" => "method",
+            _ => return None,
+        },
+        Language::Go => match node.kind() {
+            "function_declaration" => "function",
+            "method_declaration" => "method",
+            "type_spec" => "struct",
+            _ => return None,
+        },
+        Language::Rust => match node.kind() {
+            "function_item" | "function_signature_item" => "function",
+            "struct_item" => "struct",
+            "enum_item" => "enum",
+            "union_item" => "union",
+            "trait_item" => "trait",
+            "mod_item" => "module",
+            "macro_definition" => "macro",
+            "impl_item" => {
+                return Some(Role {
+                    kind: "impl",
+                    node,
+                    name: bare_type(node.child_by_field_name("type")?),
+                });
+            }
+            _ => return None,
+        },
+    };
+    Some(Role {
+        kind,
+        node: with_decorators(node),
+        name: node.child_by_field_name("name"),
+    })
+}
+
+fn script_role(node: Node<'_>) -> Option<Role<'_>> {
+    let kind = match node.kind() {
+        "function_declaration" | "generator_function_declaration" => "function",
+        "class_declaration" | "abstract_class_declaration" => "class",
+        "method_definition" => "method",
+        "interface_declaration" => "interface",
+        "enum_declaration" => "enum",
+        "type_alias_declaration" => "type",
+        "internal_module" => "module",
+        "variable_declarator" | "public_field_definition" | "field_definition" => {
+            let value = node.child_by_field_name("value")?;
+            match value.kind() {
+                "arrow_function" | "function_expression" | "generator_function" => "function",
+                "class" => "class",
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    let name = node
+        .child_by_field_name("name")
+        .or_else(|| node.child_by_field_name("property"));
+    Some(Role { kind, node, name })
+}
+
+/// A Python definition together with its decorators.
+fn with_decorators(node: Node<'_>) -> Node<'_> {
+    match node.parent() {
+        Some(parent) if parent.kind() == "decorated_definition" => parent,
+        _ => node,
+    }
+}
+
+/// `Vec` of `Vec<T>`.
+fn bare_type(node: Node<'_>) -> Option<Node<'_>> {
+    node.child_by_field_name("type").or(Some(node))
+}
+
+/// The type a Go method belongs to.
+fn receiver<'s>(node: Node<'_>, text: &'s str) -> Option<&'s str> {
+    let list = node.child_by_field_name("receiver")?;
+    let declared = list.named_child(0)?.child_by_field_name("type")?;
+    let words = text.get(declared.byte_range())?.trim_start_matches('*');
+    words.split('[').next()
+}
+
+/// Equal for texts that differ in white space only.
+fn digest(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for word in text.split_ascii_whitespace() {
+        folded.push_str(word);
+        folded.push(' ');
+    }
+    Sha256::digest(&folded)
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str, language: Language) -> Vec<String> {
+        let (source, _) = Source::parse(text.as_bytes(), language);
+        Symbols::of(&source)
+            .listed(&source)
+            .into_iter()
+            .map(|symbol| format!("{} {}", symbol.kind, symbol.name))
+            .collect()
+    }
+
+    #[test]
+    fn symbols_are_qualified_in_every_language() {
+        assert_eq!(
+            names(
+                "class A:\n  @x\n  def b(self):\n    def c(): pass\ndef d(): pass\n",
+                Language::Python
+            ),
+            ["class A", "method A.b", "function d"]
+        );
+        assert_eq!(
+            names(
+                "class A { b() {} c = () => 1 }\nexport const d = async () => { const e = () => 1 };\n",
+                Language::JavaScript
+            ),
+            ["class A", "method A.b", "method A.c", "function d"]
+        );
+        assert_eq!(
+            names(
+                "namespace N { export function f(): void {} }\ninterface I { a: string }\n",
+                Language::TypeScript
+            ),
+            ["module N", "function N.f", "interface I"]
+        );
+        assert_eq!(
+            names("const V = () => <div/>;", Language::Tsx),
+            ["function V"]
+        );
+        assert_eq!(
+            names(
+                "class A { A() {} int b() { return 1; } enum E { X } }",
+                Language::Java
+            ),
+            ["class A", "method A.A", "method A.b", "enum A.E"]
+        );
+        assert_eq!(
+            names(
+                "package p\ntype S struct{}\nfunc (s *S[T]) Open() {}\nfunc main() {}\n",
+                Language::Go
+            ),
+            ["struct S", "method S.Open", "function main"]
+        );
+        assert_eq!(
+            names(
+                "mod m { struct S; impl<T> S<T> { fn f() {} } }\nfn g() {}",
+                Language::Rust
+            ),
+            ["module m", "struct m.S", "method m.S.f", "function g"]
+        );
+    }
+
+    #[test]
+    fn digest_sees_code_and_no_white_space() {
+        assert_eq!(digest("a  b\n c"), digest("a b c"));
+        assert_ne!(digest("a b c"), digest("a b d"));
+    }
+}

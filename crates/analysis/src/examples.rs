@@ -1,0 +1,146 @@
+//! Runs the examples of rules: the bad ones must be reported, the good ones must not.
+
+use std::collections::BTreeSet;
+
+use pullmill_core::change::RepoPath;
+use pullmill_core::coverage::Outcome;
+use pullmill_core::finding::Finding;
+use pullmill_core::job::{Job, SideReport};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::analyser::{Analyser, message_placeholders};
+use crate::document::DocumentRule;
+use crate::language::Language;
+use crate::rule::{Body, Rule};
+
+/// Says what is wrong with the examples of a rule, as text for its author; empty if all is well.
+///
+/// An example is tried in every language of the rule that can parse it.
+#[must_use]
+pub fn failures(rule: &Rule, analyser: &Analyser) -> Vec<String> {
+    let mut failures = missing(rule);
+    for (expected, list) in [(true, &rule.examples.bad), (false, &rule.examples.good)] {
+        for (number, text) in list.iter().enumerate() {
+            let kind = if expected { "bad" } else { "good" };
+            let name = format!("{kind} example {}", number + 1);
+            if let Err(problem) = try_example(rule, analyser, text, expected) {
+                failures.push(format!("{name}: {problem}\n{}", indented(text)));
+            }
+        }
+    }
+    failures
+}
+
+/// Runs one text as a file that the rule applies to, once for each of its languages.
+#[must_use]
+pub fn run(rule: &Rule, analyser: &Analyser, text: &str) -> Vec<(RepoPath, SideReport)> {
+    paths(rule)
+        .into_iter()
+        .filter_map(|path| {
+            let job = Job {
+                path: path.clone(),
+                old_path: None,
+                base: None,
+                head: Some(text.as_bytes().into()),
+            };
+            Some((path, analyser.analyse(&job).head?))
+        })
+        .collect()
+}
+
+fn missing(rule: &Rule) -> Vec<String> {
+    let mut missing = Vec::new();
+    if rule.examples.bad.is_empty() {
+        missing.push("at least one bad example is needed".to_owned());
+    }
+    if rule.examples.good.len() < 2 {
+        missing.push("at least two good examples are needed".to_owned());
+    }
+    if let Some(known) = names(&rule.body) {
+        for name in message_placeholders(&rule.meta.message) {
+            if !known.contains(name) {
+                missing.push(format!(
+                    "the message names {{{name}}}, which the rule never binds"
+                ));
+            }
+        }
+    }
+    missing
+}
+
+/// The names a message may use, as far as they can be told from the rule.
+fn names(body: &Body) -> Option<BTreeSet<String>> {
+    match body {
+        Body::Match(body) => Some(variables(body)),
+        Body::Flow(_) => Some(["source", "sink"].map(str::to_owned).into()),
+        Body::Document(_) => None,
+    }
+}
+
+/// Every `$NAME` and `$$$NAME` that stands anywhere in a body.
+fn variables(body: &Value) -> BTreeSet<String> {
+    let text = body.to_string();
+    text.split('$')
+        .skip(1)
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
+                .collect()
+        })
+        .collect()
+}
+
+fn try_example(rule: &Rule, analyser: &Analyser, text: &str, expected: bool) -> Result<(), String> {
+    let mut was_read = false;
+    for (path, report) in run(rule, analyser, text) {
+        if let Outcome::Skipped { reason, detail } = &report.outcome {
+            if rule.languages.len() > 1 {
+                continue;
+            }
+            return Err(format!("not read: {} {detail}", reason.words()));
+        }
+        was_read = true;
+        let own: Vec<&Finding> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.rule == rule.meta.id)
+            .collect();
+        match (expected, own.first()) {
+            (true, None) => return Err(format!("not reported as {path}")),
+            (false, Some(finding)) => {
+                return Err(format!(
+                    "reported as {path}, line {}: {}",
+                    finding.location.line, finding.message
+                ));
+            }
+            _ => {}
+        }
+    }
+    if was_read {
+        Ok(())
+    } else {
+        Err("no language of the rule can parse it".to_owned())
+    }
+}
+
+fn paths(rule: &Rule) -> Vec<RepoPath> {
+    if let Body::Document(body) = &rule.body {
+        return DocumentRule::deserialize(body)
+            .iter()
+            .map(DocumentRule::sample_path)
+            .collect();
+    }
+    rule.languages
+        .iter()
+        .map(|language: &Language| {
+            RepoPath::from(format!("example.{}", language.extension()).as_str())
+        })
+        .collect()
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("        | {line}\n"))
+        .collect()
+}

@@ -1,0 +1,24 @@
+//! Lowering: a syntax tree becomes the small language that data flow is computed on.
+
+mod go;
+mod java;
+mod javascript;
+mod python;
+mod tree;
+
+use super::ir::Unit;
+use crate::language::Language;
+
+/// Lowers a file; `None` if data flow is not computed for its language.
+#[must_use]
+pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Option<Unit> {
+    match language {
+        Language::Java => Some(java::lower(text, root)),
+        Language::Python => Some(python::lower(text, root)),
+        Language::JavaScript | Language::TypeScript | Language::Tsx => {
+            Some(javascript::lower(text, root))
+        }
+        Language::Go => Some(go::lower(text, root)),
+        Language::Rust => None,
+    }
+}

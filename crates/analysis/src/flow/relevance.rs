@@ -1,0 +1,244 @@
+//! Which functions are worth going through: those from which a source and a sink, or a wrong use, can be reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::ir::{FunctionId, Span, Unit};
+use super::rules::FlowRules;
+
+/// Words that stand for sources, sinks and uses, ready to be looked for in a text.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    automaton: Option<AhoCorasick>,
+    words: Vec<String>,
+    /// Each source: all of these words must occur; and its labels.
+    sources: Vec<(Vec<usize>, u32)>,
+    /// The labels that sinks of this name take.
+    sinks: BTreeMap<usize, u32>,
+    uses: BTreeSet<usize>,
+    /// The labels that sinks take which may have any name.
+    sinks_of_any_name: u32,
+}
+
+/// Where a text holds words of sources, sinks and uses, with their labels.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    sources: Vec<(u32, u32)>,
+    sinks: Vec<(u32, u32)>,
+    uses: Vec<(u32, u32)>,
+    sinks_of_any_name: u32,
+}
+
+impl Words {
+    /// Collects the words of a language's rules.
+    pub(crate) fn of(rules: &FlowRules) -> Self {
+        let mut words = Self { sinks_of_any_name: rules.labels_of_any_name(), ..Self::default() };
+        let mut known = BTreeMap::new();
+        let types = rules.made_types();
+        for (segments, label) in rules.source_segments() {
+            let needed = segments.iter().filter(|segment| !types.contains(segment.as_str()));
+            let needed: Vec<usize> = needed.map(|segment| words.word(segment, &mut known)).collect();
+            if !needed.is_empty() {
+                words.sources.push((needed, label));
+            }
+        }
+        for (word, labels) in rules.sink_words() {
+            let index = words.word(&word, &mut known);
+            *words.sinks.entry(index).or_insert(0) |= labels;
+        }
+        for word in rules.use_words() {
+            let index = words.word(&word, &mut known);
+            words.uses.insert(index);
+        }
+        words.automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&words.words).ok();
+        words
+    }
+
+    fn word(&mut self, word: &str, known: &mut BTreeMap<String, usize>) -> usize {
+        *known.entry(word.to_owned()).or_insert_with(|| {
+            self.words.push(word.to_owned());
+            self.words.len() - 1
+        })
+    }
+
+    /// Looks for the words in a text; `None` if nothing there can be found by any rule.
+    pub(crate) fn places(&self, text: &str) -> Option<Places> {
+        let automaton = self.automaton.as_ref()?;
+        let mut found: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        for hit in automaton.find_overlapping_iter(text) {
+            if is_whole_word(text.as_bytes(), hit.start(), hit.end()) {
+                let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
+                found.entry(hit.pattern().as_usize()).or_default().push(at);
+            }
+        }
+        let mut places = Places { sinks_of_any_name: self.sinks_of_any_name, ..Places::default() };
+        for (needed, label) in &self.sources {
+            if needed.iter().all(|word| found.contains_key(word)) {
+                // The first word is the one at the source itself, the second only says what it belongs to.
+                let at = needed.first().and_then(|word| found.get(word)).into_iter().flatten();
+                places.sources.extend(at.map(|at| (*at, *label)));
+            }
+        }
+        for (word, at) in &found {
+            if let Some(labels) = self.sinks.get(word) {
+                places.sinks.extend(at.iter().map(|at| (*at, *labels)));
+            }
+            if self.uses.contains(word) {
+                places.uses.extend(at.iter().map(|at| (*at, 1)));
+            }
+        }
+        for list in [&mut places.sources, &mut places.sinks, &mut places.uses] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let all = Reach {
+            source: labels(&places.sources),
+            sink: labels(&places.sinks) | places.sinks_of_any_name,
+            wrong: !places.uses.is_empty(),
+        };
+        all.is_worth().then_some(places)
+    }
+}
+
+fn labels(places: &[(u32, u32)]) -> u32 {
+    places.iter().fold(0, |all, (_, labels)| all | labels)
+}
+
+fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
+    let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    !(start > 0 && is_part(text.get(start - 1))) && !is_part(text.get(end))
+}
+
+/// What can be reached from a function: labels of sources, labels that sinks take, wrong uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) source: u32,
+    pub(crate) sink: u32,
+    pub(crate) wrong: bool,
+}
+
+impl Reach {
+    fn or(self, other: Self) -> Self {
+        Self {
+            source: self.source | other.source,
+            sink: self.sink | other.sink,
+            wrong: self.wrong || other.wrong,
+        }
+    }
+
+    /// Whether something can be found from there, perhaps by way of a field.
+    pub(crate) fn matters(self) -> bool {
+        self.wrong || self.source != 0
+    }
+
+    /// Whether something can be found from there.
+    pub(crate) fn is_worth(self) -> bool {
+        self.wrong || self.source & self.sink != 0
+    }
+}
+
+/// What can be reached from each function.
+pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<Reach> {
+    let mut reach: Vec<Reach> = unit.functions.iter().map(|function| own(function.span, places)).collect();
+    let calls = references(unit, text);
+    loop {
+        let mut changed = false;
+        for id in 0..reach.len() {
+            let all = calls[id].iter().fold(reach[id], |all, callee| all.or(reach[*callee]));
+            changed |= all != reach[id];
+            reach[id] = all;
+        }
+        if !changed {
+            break;
+        }
+    }
+    reach
+}
+
+fn own(span: Span, places: &Places) -> Reach {
+    // Decorators stand before a function and may make its parameters sources or its result a sink.
+    let start = span.start.saturating_sub(400);
+    let within = |list: &[(u32, u32)]| {
+        let first = list.partition_point(|(at, _)| *at < start);
+        let last = list.partition_point(|(at, _)| *at < span.end);
+        labels(&list[first..last.max(first)])
+    };
+    Reach {
+        source: within(&places.sources),
+        sink: within(&places.sinks) | places.sinks_of_any_name,
+        wrong: within(&places.uses) != 0,
+    }
+}
+
+/// The functions of the file that a function may call, by the names it mentions.
+///
+/// A method counts if it is named on the own object, or where the function names its class too.
+fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
+    let mut references: Vec<BTreeSet<FunctionId>> = vec![BTreeSet::new(); unit.functions.len()];
+    let mentions = mentions(unit, text);
+    let named = by_name(unit);
+    for (id, mentioned) in mentions.iter().enumerate() {
+        let own_class = unit.functions[id].class;
+        let classes: BTreeSet<usize> =
+            mentioned.keys().filter_map(|name| unit.class_names.get(*name)).copied().collect();
+        for class in &classes {
+            references[id].extend(unit.classes[*class].methods.get("<new>"));
+        }
+        for (name, on_itself) in mentioned {
+            for callee in named.get(name).into_iter().flatten() {
+                let may_call = match unit.functions[*callee].class {
+                    None => true,
+                    Some(class) if Some(class) == own_class => *on_itself,
+                    Some(class) => classes.contains(&class) || *on_itself && own_class.is_some(),
+                };
+                if may_call {
+                    references[id].insert(*callee);
+                }
+            }
+        }
+    }
+    references
+}
+
+fn by_name(unit: &Unit) -> BTreeMap<&str, Vec<FunctionId>> {
+    let mut named: BTreeMap<&str, Vec<FunctionId>> = BTreeMap::new();
+    for (id, function) in unit.functions.iter().enumerate().filter(|(_, function)| !function.name.is_empty()) {
+        named.entry(&function.name).or_default().push(id);
+    }
+    named
+}
+
+/// For each function, the names of functions and classes of the file in it, and whether they stand bare or on the own object.
+fn mentions<'u>(unit: &'u Unit, text: &str) -> Vec<BTreeMap<&'u str, bool>> {
+    let mut mentions: Vec<BTreeMap<&str, bool>> = vec![BTreeMap::new(); unit.functions.len()];
+    let names: BTreeSet<&str> = unit.functions.iter().map(|function| function.name.as_ref()).collect();
+    let names: Vec<&str> =
+        names.into_iter().chain(unit.class_names.keys().map(AsRef::as_ref)).filter(|name| !name.is_empty()).collect();
+    let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&names) else {
+        return mentions;
+    };
+    let mut starts: Vec<(u32, FunctionId)> =
+        unit.functions.iter().enumerate().map(|(id, function)| (function.span.start, id)).collect();
+    starts.sort_unstable();
+    for hit in automaton.find_iter(text).filter(|hit| is_whole_word(text.as_bytes(), hit.start(), hit.end())) {
+        let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
+        let name = names[hit.pattern().as_usize()];
+        let on_itself = is_on_itself(&text[..hit.start()]);
+        let before = starts.partition_point(|(start, _)| *start <= at);
+        for (_, id) in starts[..before].iter().rev().take(64) {
+            if unit.functions[*id].span.end > at {
+                *mentions[*id].entry(name).or_insert(false) |= on_itself;
+            }
+        }
+    }
+    mentions
+}
+
+/// Whether a name stands alone or behind `self.`, `this.` and the like.
+fn is_on_itself(before: &str) -> bool {
+    let Some(receiver) = before.strip_suffix('.').map(|before| before.trim_end_matches('?')) else {
+        return true;
+    };
+    ["self", "this", "cls", "super()", "super"].iter().any(|word| receiver.ends_with(word))
+}

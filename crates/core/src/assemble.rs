@@ -1,0 +1,245 @@
+//! Turns what the analysis said of each file into a [`Review`]: pure, and the same whatever the order of the files.
+
+mod baseline;
+mod cause;
+mod cover;
+mod floors;
+mod headline;
+mod kind;
+mod merge;
+mod place;
+mod summary;
+mod symbols;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Change, FileChange, RepoPath};
+use crate::coverage::{FileCoverage, Outcome, SkipReason};
+use crate::finding::{Agent, Finding, Severity};
+use crate::job::JobReport;
+use crate::review::{
+    AgentEvidence, Review, SCHEMA_VERSION, Subject, SubjectKind, Summary, Suppressed,
+};
+use crate::{risk, verdict};
+
+pub use floors::FloorRule;
+pub use merge::family;
+
+/// What the configuration says about judging and showing; the default needs no configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Least severity that fails a change.
+    pub fail_on: Severity,
+    /// Paths that raise the risk; the default is [`FloorRule::defaults`].
+    pub floors: Vec<FloorRule>,
+    /// How many findings are shown; all of them count for verdict and risk.
+    pub max_findings: usize,
+    /// How many leading folders of a path name its component.
+    pub component_depth: usize,
+    /// Findings that people have set aside.
+    pub baseline: Vec<BaselineEntry>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            fail_on: Severity::High,
+            floors: FloorRule::defaults(),
+            max_findings: 100,
+            component_depth: 1,
+            baseline: Vec::new(),
+        }
+    }
+}
+
+/// One line of the baseline file: a finding that was there and is set aside with a reason.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineEntry {
+    /// The finding's fingerprint.
+    pub fingerprint: String,
+    /// The rule, for readers.
+    pub rule: String,
+    /// The file it was found in.
+    pub path: RepoPath,
+    /// Why it is set aside.
+    pub reason: String,
+}
+
+/// What became of the files that were given to the analysis. Files that cannot be analysed (binary, too large, …) need no entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analyses {
+    /// By path at head, or at base for a deleted file.
+    pub files: BTreeMap<RepoPath, Analysis>,
+    /// What else was not done, in words for the verdict, e.g. a rule file that could not be read.
+    pub incomplete: Vec<String>,
+}
+
+/// What became of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Analysis {
+    /// The child answered.
+    Report(JobReport),
+    /// It was not asked or gave no answer: stopped, ignored by configuration, ….
+    Skipped {
+        /// Why.
+        reason: SkipReason,
+        /// Details for the reader; may be empty.
+        detail: String,
+    },
+}
+
+/// Judges a change.
+#[must_use]
+pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Review {
+    let files = sorted(change);
+    let mut caused = cause::find(&files, analyses);
+    let mut notes = change.notes.clone();
+    notes.extend(cover::base_gaps(&files, analyses));
+    let merged = merge::near_duplicates(&mut caused.open);
+    let set_aside = baseline::Renames::of(&files).set_aside(&mut caused, &settings.baseline);
+    caused.suppressed.extend(set_aside);
+    let coverage = cover::of_change(&files, analyses);
+    let summary = summary::of_change(&files, analyses, settings.component_depth);
+    let parts = Parts {
+        subject: Subject {
+            kind: SubjectKind::Change,
+            label: change.label.clone(),
+            base: change.base.clone(),
+            head: change.head.clone(),
+        },
+        summary,
+        open: caused.open,
+        suppressed: caused.suppressed,
+        merged,
+        coverage,
+        floors: floors::touched(&files, &settings.floors),
+        notes,
+    };
+    judge(parts, &analyses.incomplete, settings)
+}
+
+/// Judges a tree as it is: every finding of the head sides counts, and nothing has a comment line.
+#[must_use]
+pub fn scan(label: &str, analyses: &Analyses, settings: &Settings) -> Review {
+    let mut caused = cause::standing(analyses);
+    let merged = merge::near_duplicates(&mut caused.open);
+    let scanned = baseline::Renames::scanned(analyses.files.keys());
+    let set_aside = scanned.set_aside(&mut caused, &settings.baseline);
+    caused.suppressed.extend(set_aside);
+    let parts = Parts {
+        subject: Subject {
+            kind: SubjectKind::Scan,
+            label: label.to_owned(),
+            base: None,
+            head: None,
+        },
+        summary: summary::of_scan(analyses, settings.component_depth),
+        open: caused.open,
+        suppressed: caused.suppressed,
+        merged,
+        coverage: cover::of_scan(analyses),
+        floors: Vec::new(),
+        notes: Vec::new(),
+    };
+    judge(parts, &analyses.incomplete, settings)
+}
+
+struct Parts {
+    subject: Subject,
+    summary: Summary,
+    open: Vec<Finding>,
+    suppressed: Vec<Suppressed>,
+    merged: usize,
+    coverage: Vec<FileCoverage>,
+    floors: Vec<risk::Floor>,
+    notes: Vec<String>,
+}
+
+fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review {
+    let mut findings = parts.open;
+    findings.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    parts.suppressed.sort_by(|a, b| {
+        (&a.location, &a.rule, &a.fingerprint).cmp(&(&b.location, &b.rule, &b.fingerprint))
+    });
+    let risk = risk::assess(&findings, &parts.floors);
+    let verdict = verdict::decide(&findings, &parts.coverage, incomplete, settings.fail_on);
+    let agents = evidence(&findings, &parts.coverage, incomplete);
+    let is_complete = agents.iter().all(|agent| agent.is_complete);
+    headline::add_findings(&mut parts.summary, &findings, is_complete);
+    if parts.merged > 0 {
+        let (noun, verb) = if parts.merged == 1 {
+            ("finding says", "is")
+        } else {
+            ("findings say", "are")
+        };
+        parts.notes.push(format!(
+            "{} {noun} the same as another on the same line and {verb} not shown",
+            parts.merged
+        ));
+    }
+    if findings.len() > settings.max_findings {
+        parts.notes.push(format!(
+            "{} of {} findings are shown, the worst first; all of them count for verdict and risk",
+            settings.max_findings,
+            findings.len()
+        ));
+        findings.truncate(settings.max_findings);
+    }
+    Review {
+        schema_version: SCHEMA_VERSION,
+        subject: parts.subject,
+        summary: parts.summary,
+        verdict,
+        risk,
+        findings,
+        suppressed: parts.suppressed,
+        agents,
+        coverage: parts.coverage,
+        notes: parts.notes,
+    }
+}
+
+fn evidence(
+    findings: &[Finding],
+    coverage: &[FileCoverage],
+    incomplete: &[String],
+) -> Vec<AgentEvidence> {
+    let is_complete = incomplete.is_empty()
+        && coverage.iter().all(|file| match &file.outcome {
+            Outcome::Assessed { .. } => true,
+            Outcome::Skipped { reason, .. } => reason.is_neutral(),
+        });
+    let files = coverage
+        .iter()
+        .filter(|file| matches!(file.outcome, Outcome::Assessed { .. }))
+        .count();
+    [Agent::Security, Agent::Bugs]
+        .into_iter()
+        .map(|agent| AgentEvidence {
+            agent,
+            is_complete,
+            files: count(files),
+            findings: count(
+                findings
+                    .iter()
+                    .filter(|finding| finding.agent == agent)
+                    .count(),
+            ),
+        })
+        .collect()
+}
+
+fn sorted(change: &Change) -> Vec<&FileChange> {
+    let mut files: Vec<&FileChange> = change.files.iter().collect();
+    files.sort_by_key(|file| (&file.path, &file.old_path));
+    files
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,166 @@
+//! Path patterns: what a list of globs matches. Like `.gitignore`, without negation.
+
+use globset::{Glob, GlobBuilder, GlobSet};
+use serde::{Deserialize, Serialize};
+
+use crate::change::RepoPath;
+
+/// The longest pattern that is taken, in bytes.
+pub(super) const MAX_PATTERN: usize = 256;
+
+/// One path per language at several depths: a list that matches all of them leaves nothing to review.
+const PROBES: [&str; 9] = [
+    "a.py",
+    "b.js",
+    "C.java",
+    "d.go",
+    "src/e.py",
+    "src/f.ts",
+    "src/deep/er/g.js",
+    "src/deep/er/H.java",
+    "src/deep/er/i.go",
+];
+
+/// A list of path patterns, ready to match.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(into = "Vec<String>", try_from = "Vec<String>")]
+pub struct Globs {
+    patterns: Vec<String>,
+    set: GlobSet,
+}
+
+/// Why a text is no path pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadGlob {
+    /// Nothing to match.
+    #[error("a pattern may not be empty")]
+    Empty,
+    /// Longer than is sensible.
+    #[error("a pattern may have at most {MAX_PATTERN} bytes")]
+    TooLong,
+    /// Begins with `!`.
+    #[error("patterns cannot be negated; begin with `\\!` for a file name that begins with `!`")]
+    Negated,
+    /// Leaves the repository.
+    #[error("patterns stay inside the repository: `.` and `..` are no path segments")]
+    Outside,
+    /// Brackets that do not match and the like.
+    #[error("{0}")]
+    Syntax(String),
+}
+
+impl Globs {
+    /// Takes patterns, all of which must be good.
+    ///
+    /// # Errors
+    /// The first bad pattern's reason.
+    pub fn new(patterns: Vec<String>) -> Result<Self, BadGlob> {
+        let mut set = GlobSet::builder();
+        for pattern in &patterns {
+            for glob in compile(pattern)? {
+                set.add(glob);
+            }
+        }
+        let set = set.build().map_err(|error| syntax(&error))?;
+        Ok(Self { patterns, set })
+    }
+
+    /// Takes patterns that are known to be good; a bad one is left out.
+    pub(super) fn of(patterns: &[&str]) -> Self {
+        let good = patterns.iter().filter(|text| compile(text).is_ok());
+        Self::new(good.map(|&text| text.to_owned()).collect()).unwrap_or_default()
+    }
+
+    /// Whether any of the patterns matches the file or a folder it is in.
+    #[must_use]
+    pub fn matches(&self, path: &RepoPath) -> bool {
+        self.set.is_match(path.as_str())
+    }
+
+    /// The patterns as they were written.
+    #[must_use]
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
+    /// Whether the list would match source files of every language in every folder.
+    pub(super) fn matches_everything(&self) -> bool {
+        PROBES.iter().all(|path| self.set.is_match(path))
+    }
+}
+
+impl PartialEq for Globs {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
+}
+
+impl From<Globs> for Vec<String> {
+    fn from(globs: Globs) -> Self {
+        globs.patterns
+    }
+}
+
+impl TryFrom<Vec<String>> for Globs {
+    type Error = BadGlob;
+
+    fn try_from(patterns: Vec<String>) -> Result<Self, BadGlob> {
+        Self::new(patterns)
+    }
+}
+
+/// Turns a pattern into globs over whole paths: the thing itself, and everything below it.
+pub(super) fn compile(pattern: &str) -> Result<Vec<Glob>, BadGlob> {
+    check(pattern)?;
+    let folder_only = pattern.ends_with('/');
+    let body = pattern.trim_end_matches('/');
+    let anchored = body.contains('/');
+    let body = body.trim_start_matches('/');
+    if body.is_empty() {
+        return Err(BadGlob::Empty);
+    }
+    let whole = if anchored {
+        body.to_owned()
+    } else {
+        format!("**/{body}")
+    };
+    let mut globs = Vec::new();
+    if !folder_only {
+        globs.push(build(&whole)?);
+    }
+    if !whole.ends_with("/**") {
+        globs.push(build(&format!("{whole}/**"))?);
+    }
+    Ok(globs)
+}
+
+fn check(pattern: &str) -> Result<(), BadGlob> {
+    if pattern.trim().is_empty() {
+        return Err(BadGlob::Empty);
+    }
+    if pattern.len() > MAX_PATTERN {
+        return Err(BadGlob::TooLong);
+    }
+    if pattern.starts_with('!') {
+        return Err(BadGlob::Negated);
+    }
+    if pattern
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."))
+    {
+        return Err(BadGlob::Outside);
+    }
+    Ok(())
+}
+
+fn build(text: &str) -> Result<Glob, BadGlob> {
+    GlobBuilder::new(text)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
+        .map_err(|error| syntax(&error))
+}
+
+fn syntax(error: &globset::Error) -> BadGlob {
+    BadGlob::Syntax(error.kind().to_string())
+}

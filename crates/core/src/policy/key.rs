@@ -1,0 +1,445 @@
+//! The one table of configuration keys: check, show, schema and reference are all read off it.
+
+use super::LANGUAGES;
+
+/// One key of a table.
+pub(super) struct Key {
+    /// As it stands in the file.
+    pub name: &'static str,
+    /// What it may hold.
+    pub shape: Shape,
+    /// Whether its table must have it.
+    pub is_required: bool,
+    /// For the reader; one or two sentences.
+    pub doc: &'static str,
+}
+
+/// What a key may hold.
+pub(super) enum Shape {
+    /// A single value.
+    One(Item),
+    /// A list of values.
+    List {
+        /// What each value may be.
+        item: Item,
+        /// The least number of values.
+        min: usize,
+    },
+    /// Keys the user chooses, being rules, with severities as values.
+    SeverityByRule,
+    /// A table.
+    Table(&'static [Key]),
+    /// Tables that repeat.
+    Tables {
+        /// The keys of each.
+        keys: &'static [Key],
+        /// A small example as it would stand in the file.
+        example: &'static str,
+    },
+}
+
+/// What a single value may be.
+#[derive(Clone, Copy)]
+pub(super) enum Item {
+    /// One of some words.
+    Word(&'static [&'static str]),
+    /// A whole number within bounds.
+    Whole {
+        /// The least.
+        min: u64,
+        /// The greatest.
+        max: u64,
+    },
+    /// A path pattern.
+    Glob,
+    /// A rule or rules that begin alike.
+    Rule,
+    /// A name the user chooses.
+    Name,
+}
+
+/// The most values of a list, and the most tables that repeat.
+pub(super) const MAX_ITEMS: usize = 500;
+
+/// The longest name, in bytes.
+pub(super) const MAX_NAME: usize = 64;
+
+/// Severities, worst first.
+pub(super) const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "info"];
+
+/// The whole file.
+pub(super) const ROOT: &[Key] = &[
+    list(
+        "ignore",
+        Item::Glob,
+        "Files left out of the review. Coverage lists them as ignored, and the verdict does not wait for them. \
+         A list that would leave out every source file is refused.",
+    ),
+    key(
+        "review",
+        Shape::Table(REVIEW),
+        "What is reviewed, and when a review fails.",
+    ),
+    key(
+        "limits",
+        Shape::Table(LIMITS),
+        "How much is read. What is larger is listed as too large and makes the review inconclusive.",
+    ),
+    key(
+        "risk",
+        Shape::Table(RISK),
+        "What the risk score (0 to 100) means and what raises it.",
+    ),
+    key(
+        "rules",
+        Shape::Table(RULES),
+        "Which rules run and how bad their findings are. A rule is named by its id, such as `python.weak-hash`; \
+         `python.*` means all rules that begin with `python.`.",
+    ),
+    key(
+        "paths",
+        Shape::Tables {
+            keys: PATHS,
+            example: "[[paths]]\nglobs = [\"tests/\", \"examples/\"]\nfail_on = \"critical\"\nrules_off = [\"secrets.*\"]\n",
+        },
+        "What holds for some paths only. Where several entries match a file, the last `fail_on` holds and every \
+         `rules_off` does.",
+    ),
+    key(
+        "layers",
+        Shape::Tables {
+            keys: LAYERS,
+            example: "[[layers]]\nname = \"storage\"\npaths = [\"src/storage/\"]\nmay_use = []\n",
+        },
+        "Parts of the code base and which parts each may use. Checked for mistakes now; the architecture agent, \
+         which is not part of this version, will review by it.",
+    ),
+];
+
+const REVIEW: &[Key] = &[
+    one(
+        "fail_on",
+        Item::Word(SEVERITIES),
+        "The least severity of an open finding that fails the review.",
+    ),
+    one(
+        "max_findings",
+        Item::Whole { min: 1, max: 1_000 },
+        "How many findings are shown, worst first. All of them count for verdict and risk, and the review says how \
+         many were not shown.",
+    ),
+    key(
+        "languages",
+        Shape::List {
+            item: Item::Word(LANGUAGES),
+            min: 1,
+        },
+        "Languages and formats that are read. Files of the others are listed as ignored; secrets are looked for \
+         in every text file that is reviewed.",
+    ),
+    list(
+        "generated",
+        Item::Glob,
+        "Files made by a tool: not reviewed, and the verdict does not wait for them. Replaces the list below.",
+    ),
+    list(
+        "vendored",
+        Item::Glob,
+        "Somebody else's code kept in the repository: not reviewed, and the verdict does not wait for it. \
+         Replaces the list below.",
+    ),
+];
+
+const LIMITS: &[Key] = &[
+    one(
+        "max_file_bytes",
+        Item::Whole {
+            min: 16_384,
+            max: 33_554_432,
+        },
+        "Larger files are not read.",
+    ),
+    one(
+        "max_line_bytes",
+        Item::Whole {
+            min: 1_000,
+            max: 1_000_000,
+        },
+        "Files with a longer line are not read.",
+    ),
+    one(
+        "max_files",
+        Item::Whole {
+            min: 100,
+            max: 100_000,
+        },
+        "Files of a change beyond this number are not read.",
+    ),
+];
+
+const RISK: &[Key] = &[
+    one(
+        "approve_below",
+        Item::Whole { min: 0, max: 69 },
+        "A gate may approve a change below this score; at most `deploy_below`. Gates are not part of this version.",
+    ),
+    one(
+        "deploy_below",
+        Item::Whole { min: 0, max: 69 },
+        "A gate may deploy a change below this score. From 70 on a person always decides.",
+    ),
+    key(
+        "floor",
+        Shape::Tables {
+            keys: FLOOR,
+            example: "[[risk.floor]]\nname = \"billing\"\npaths = [\"src/billing/\"]\nscore = 50\n",
+        },
+        "A change that touches one of the paths scores at least this much. Floors in the file are added to the \
+         built-in ones; one of the same name takes the built-in one's place.",
+    ),
+];
+
+const FLOOR: &[Key] = &[
+    one("name", Item::Name, "Names the floor in the review.").required(),
+    some_globs("paths", "The paths."),
+    one(
+        "score",
+        Item::Whole { min: 1, max: 100 },
+        "The least score.",
+    )
+    .required(),
+];
+
+const RULES: &[Key] = &[
+    list(
+        "off",
+        Item::Rule,
+        "Rules that do not run. All rules at once cannot be switched off.",
+    ),
+    key(
+        "severity",
+        Shape::SeverityByRule,
+        "Severities that replace those of the rules. Where several patterns match a rule, the longest holds.",
+    ),
+];
+
+const PATHS: &[Key] = &[
+    some_globs("globs", "The paths."),
+    one(
+        "fail_on",
+        Item::Word(SEVERITIES),
+        "Replaces `review.fail_on` for findings in these files.",
+    ),
+    list(
+        "rules_off",
+        Item::Rule,
+        "Rules whose findings do not count in these files.",
+    ),
+];
+
+const LAYERS: &[Key] = &[
+    one("name", Item::Name, "Names the layer; unique.").required(),
+    some_globs("paths", "The files that belong to it."),
+    list(
+        "may_use",
+        Item::Name,
+        "Names of the layers that it may use, besides itself.",
+    ),
+];
+
+/// Files made by a tool, unless the file says otherwise.
+pub(super) const GENERATED: &[&str] = &[
+    "*.min.js",
+    "*.min.css",
+    "*.map",
+    "*_pb2.py",
+    "*_pb2_grpc.py",
+    "*.pb.go",
+    "*.generated.*",
+    "*.g.dart",
+    "zz_generated.*",
+    "__generated__/",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "Cargo.lock",
+    "poetry.lock",
+    "uv.lock",
+    "Pipfile.lock",
+    "go.sum",
+    "Gemfile.lock",
+    "composer.lock",
+];
+
+/// Somebody else's code, unless the file says otherwise.
+pub(super) const VENDORED: &[&str] = &[
+    "/vendor/",
+    "node_modules/",
+    "bower_components/",
+    "third_party/",
+    "third-party/",
+    "site-packages/",
+];
+
+/// Floors that hold unless the file replaces them: name and paths; each is 40 high.
+pub(super) const FLOORS: &[(&str, &[&str])] = &[
+    (
+        "workflow",
+        &[
+            ".github/workflows/",
+            ".github/actions/",
+            ".gitlab-ci.yml",
+            ".circleci/",
+            ".buildkite/",
+            "azure-pipelines.yml",
+            "bitbucket-pipelines.yml",
+            "Jenkinsfile",
+        ],
+    ),
+    (
+        "dependencies",
+        &[
+            "package.json",
+            "package-lock.json",
+            "yarn.lock",
+            "pnpm-lock.yaml",
+            "requirements*.txt",
+            "pyproject.toml",
+            "poetry.lock",
+            "uv.lock",
+            "Pipfile",
+            "Pipfile.lock",
+            "setup.py",
+            "setup.cfg",
+            "go.mod",
+            "go.sum",
+            "pom.xml",
+            "build.gradle",
+            "build.gradle.kts",
+            "Cargo.toml",
+            "Cargo.lock",
+            "Gemfile",
+            "Gemfile.lock",
+            "composer.json",
+            "composer.lock",
+        ],
+    ),
+    (
+        "auth",
+        &[
+            "auth/",
+            "authn/",
+            "authz/",
+            "authentication/",
+            "authorization/",
+            "auth.*",
+            "auth_*.*",
+            "*_auth.*",
+            "authentication.*",
+            "authorization.*",
+            "permissions.*",
+            "login.*",
+            "oauth*",
+        ],
+    ),
+    (
+        "migration",
+        &["migrations/", "migration/", "alembic/", "flyway/"],
+    ),
+];
+
+impl Item {
+    /// What a reader may write, in words.
+    pub(super) fn allowed(self) -> String {
+        match self {
+            Self::Word(words) => words.join(", "),
+            Self::Whole { min, max } => {
+                format!(
+                    "a whole number from {} to {}",
+                    thousands(min),
+                    thousands(max)
+                )
+            }
+            Self::Glob => "a path pattern such as `docs/` or `*.snap`".to_owned(),
+            Self::Rule => super::BadRulePattern.to_string(),
+            Self::Name => {
+                format!("a name of letters, digits, `-` and `_`, at most {MAX_NAME} of them")
+            }
+        }
+    }
+}
+
+impl Shape {
+    /// What a reader may write, in words.
+    pub(super) fn allowed(&self) -> String {
+        match self {
+            Self::One(item) => item.allowed(),
+            Self::List { item, .. } => match item {
+                Item::Word(words) => format!("a list of {}", words.join(", ")),
+                Item::Glob => "a list of path patterns such as `docs/` or `*.snap`".to_owned(),
+                Item::Rule => "a list of rules such as `python.weak-hash` or `python.*`".to_owned(),
+                Item::Name | Item::Whole { .. } => "a list of names".to_owned(),
+            },
+            Self::SeverityByRule => {
+                format!("`\"rule\" = \"severity\"`, with {}", SEVERITIES.join(", "))
+            }
+            Self::Table(keys) => format!("a table with {}", names(keys)),
+            Self::Tables { keys, .. } => {
+                format!("tables in double brackets, each with {}", names(keys))
+            }
+        }
+    }
+}
+
+/// The names of keys, for the reader.
+pub(super) fn names(keys: &[Key]) -> String {
+    let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    names.join(", ")
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('_');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key {
+        name,
+        shape,
+        is_required: false,
+        doc,
+    }
+}
+
+const fn one(name: &'static str, item: Item, doc: &'static str) -> Key {
+    key(name, Shape::One(item), doc)
+}
+
+const fn list(name: &'static str, item: Item, doc: &'static str) -> Key {
+    key(name, Shape::List { item, min: 0 }, doc)
+}
+
+const fn some_globs(name: &'static str, doc: &'static str) -> Key {
+    let shape = Shape::List {
+        item: Item::Glob,
+        min: 1,
+    };
+    key(name, shape, doc).required()
+}
+
+impl Key {
+    const fn required(self) -> Self {
+        Self {
+            is_required: true,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `pullmill review`: reads a change, has it reviewed and prints the review.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use pullmill_adapters::git::{GitError, Limits, Repository, Wanted};
+use pullmill_adapters::patch;
+use pullmill_core::change::Change;
+use pullmill_core::policy;
+
+use super::failure::{Failure, Status};
+use super::output::OutputArgs;
+use super::{Common, folder_or_here, is_standard_input};
+use crate::progress::Progress;
+use crate::session::settings::{Ground, Settings};
+use crate::session::{self, Reviewer};
+
+/// What to review.
+#[derive(Debug, Args)]
+pub struct ReviewArgs {
+    /// Commits as git names them: `main..topic`, `main...topic`, or one commit.
+    #[arg(value_name = "RANGE", conflicts_with_all = ["staged", "base", "patch"])]
+    range: Option<String>,
+    /// What is staged.
+    #[arg(long, conflicts_with_all = ["base", "patch"])]
+    staged: bool,
+    /// What HEAD has since it left this branch or commit.
+    #[arg(long, value_name = "REF", conflicts_with = "patch")]
+    base: Option<String>,
+    /// A patch; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    patch: Option<OsString>,
+    /// The repository; left out: the one around the present folder.
+    #[arg(long, value_name = "PATH")]
+    repo: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// A patch of more bytes is not read.
+const MAX_PATCH: u64 = 256 << 20;
+
+/// Reviews a change.
+pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
+    let terminal = args.output.terminal();
+    let progress = Progress::new(terminal.shows_progress);
+    // The children start while git reads.
+    let analyzer = session::start(common.limits())?;
+    let source = Source::open(args)?;
+    let change = source.change(&Limits::default())?;
+    let settings = Settings::read(source.ground(&change), &args.output.overrides())?;
+    let limits = limits(&settings.policy.limits);
+    let reviewer = Reviewer::new(analyzer, settings)?;
+    // The configuration is known only after the change's base is, so other limits mean another reading.
+    let change = if limits == Limits::default() {
+        change
+    } else {
+        source.change(&limits)?
+    };
+    let review = reviewer.review(&change, &progress)?;
+    args.output.print(&review, &terminal)
+}
+
+/// Where the change comes from.
+struct Source {
+    repository: Option<Repository>,
+    wanted: Wanted,
+    patch: Option<Vec<u8>>,
+}
+
+impl Source {
+    fn open(args: &ReviewArgs) -> Result<Self, Failure> {
+        let patch = args.patch.as_ref().map(read_patch).transpose()?;
+        let opened = Repository::open(&folder_or_here(args.repo.as_ref()));
+        let repository = match opened {
+            Ok(repository) => Some(repository),
+            // A patch says enough alone, unless a repository was named for it.
+            Err(_) if patch.is_some() && args.repo.is_none() => None,
+            Err(error) => return Err(git_failure(&error)),
+        };
+        Ok(Self {
+            repository,
+            wanted: wanted(args),
+            patch,
+        })
+    }
+
+    fn change(&self, limits: &Limits) -> Result<Change, Failure> {
+        match (&self.patch, &self.repository) {
+            (Some(patch), repository) => patch::read(patch, repository.as_ref(), limits)
+                .map_err(|error| Failure::new(Status::Data, error)),
+            (None, Some(repository)) => repository
+                .change(&self.wanted, limits)
+                .map_err(|error| git_failure(&error)),
+            (None, None) => Err(Failure::new(Status::NoInput, "there is no repository")),
+        }
+    }
+
+    /// Settings come from what was there before the change, never from the change (decision 21).
+    fn ground<'a>(&'a self, change: &'a Change) -> Ground<'a> {
+        match (&self.repository, &change.base) {
+            (Some(repository), Some(base)) => Ground::Commit(repository, base),
+            _ => Ground::Nowhere,
+        }
+    }
+}
+
+fn wanted(args: &ReviewArgs) -> Wanted {
+    match (&args.range, &args.base) {
+        (Some(range), _) => Wanted::Range(range.clone()),
+        (None, Some(base)) => Wanted::Base(base.clone()),
+        (None, None) if args.staged => Wanted::Staged,
+        (None, None) => Wanted::Default,
+    }
+}
+
+fn limits(configured: &policy::Limits) -> Limits {
+    Limits {
+        max_file_bytes: configured.max_file_bytes,
+        max_line_bytes: configured.max_line_bytes,
+        max_files: configured.max_files,
+        ..Limits::default()
+    }
+}
+
+fn read_patch(argument: &OsString) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if is_standard_input(argument) {
+        io::stdin()
+            .lock()
+            .take(MAX_PATCH + 1)
+            .read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(argument)
+            .and_then(|file| file.take(MAX_PATCH + 1).read_to_end(&mut bytes))
+    };
+    let name = argument.display();
+    match read {
+        Ok(_) if bytes.len() as u64 > MAX_PATCH => Err(Failure::new(
+            Status::Data,
+            format_args!("{name} has more than {MAX_PATCH} bytes"),
+        )),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Failure::new(
+            Status::NoInput,
+            format_args!("{name} cannot be read: {error}"),
+        )),
+    }
+}
+
+fn git_failure(error: &GitError) -> Failure {
+    Failure::new(Status::NoInput, error)
+}

@@ -1,0 +1,267 @@
+//! Reads the true results of a tree of source files from a SARIF 2.1.0 file.
+
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pullmill_core::change::RepoPath;
+
+use super::families::{self, Weakness};
+use super::tree::{self, Index, Tree};
+use super::{Corpus, EvalError, Item, Label, Place, Problem, Unlabelled, memory};
+use wire::{Component, Entry, Log, Physical, Run};
+
+/// How a ground truth is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A finding this many lines away still meets a result.
+    pub tolerance: u32,
+    /// What a finding is that touches no result; `None`: false, unless the truth also says what is fine.
+    pub unlabelled: Option<Unlabelled>,
+}
+
+/// A result of the ground truth, not yet bound to files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truth {
+    is_wanted: bool,
+    cwe: Vec<u32>,
+    rule: String,
+    places: Vec<(String, Option<(u32, u32)>)>,
+}
+
+/// Reads the results.
+///
+/// # Errors
+/// Says where the file is no SARIF 2.1.0.
+pub fn truths(file: &str, bytes: &[u8]) -> Result<Vec<Truth>, Vec<Problem>> {
+    let problem = |line: usize, message: String| {
+        vec![Problem {
+            file: file.to_owned(),
+            line,
+            message,
+        }]
+    };
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let log: Log = serde_json::from_slice(bytes)
+        .map_err(|error| problem(error.line(), format!("no SARIF 2.1.0: {error}")))?;
+    if log.version != "2.1.0" {
+        return Err(problem(
+            1,
+            format!("SARIF version `{}`; allowed is `2.1.0`", log.version),
+        ));
+    }
+    let mut truths = Vec::new();
+    for run in &log.runs {
+        truths.extend(
+            run.results
+                .iter()
+                .flatten()
+                .filter_map(|entry| truth(run, entry)),
+        );
+    }
+    Ok(truths)
+}
+
+fn truth(run: &Run, entry: &Entry) -> Option<Truth> {
+    let is_wanted = is_wanted(entry)?;
+    let rule = rule(run, entry);
+    let id = (entry.rule_id.as_deref())
+        .or_else(|| entry.rule.as_ref()?.id.as_deref())
+        .or_else(|| Some(rule?.id.as_str()))
+        .unwrap_or_default();
+    let mut cwe = entry.weaknesses();
+    if cwe.is_empty() {
+        cwe = families::numbers_in(id);
+    }
+    if let Some(rule) = rule
+        && cwe.is_empty()
+    {
+        cwe = rule.weaknesses();
+    }
+    let places = entry.locations.iter().flatten();
+    Some(Truth {
+        is_wanted,
+        cwe,
+        rule: id.to_owned(),
+        places: places
+            .filter_map(|location| place(run, location.physical_location.as_ref()?))
+            .collect(),
+    })
+}
+
+/// `None` if the result says neither.
+fn is_wanted(entry: &Entry) -> Option<bool> {
+    if let Some(hint) = entry.hint() {
+        return Some(hint);
+    }
+    match entry.kind.as_deref() {
+        Some("pass") => Some(false),
+        None | Some("fail") => Some(!entry.is_suppressed()),
+        Some(_) => None,
+    }
+}
+
+fn rule<'a>(run: &'a Run, entry: &Entry) -> Option<&'a wire::Rule> {
+    let tool = run.tool.as_ref()?;
+    let reference = entry.rule.as_ref();
+    let id = entry
+        .rule_id
+        .as_deref()
+        .or_else(|| reference?.id.as_deref());
+    let index = entry.rule_index.or_else(|| reference?.index);
+    let components = || std::iter::once(&tool.driver).chain(&tool.extensions);
+    let by_id = |id: &str| {
+        let exact = components().flat_map(|each: &Component| &each.rules);
+        exact.clone().find(|rule| rule.id == id).or_else(|| {
+            let (parent, _) = id.rsplit_once('/')?;
+            exact.clone().find(|rule| rule.id == parent)
+        })
+    };
+    id.and_then(by_id)
+        .or_else(|| tool.driver.rules.get(usize::try_from(index?).ok()?))
+}
+
+fn place(run: &Run, location: &Physical) -> Option<(String, Option<(u32, u32)>)> {
+    let artifact = location.artifact_location.as_ref()?;
+    let by_index = || {
+        let index = usize::try_from(artifact.index?).ok()?;
+        let entry = run.artifacts.as_ref()?.get(index)?;
+        entry.location.as_ref()?.uri.as_deref()
+    };
+    let uri = artifact.uri.as_deref().or_else(by_index)?;
+    let lines = location.region.as_ref().and_then(|region| {
+        let first = region.start_line?;
+        Some((first, region.end_line.unwrap_or(first).max(first)))
+    });
+    Some((path_of(uri), lines))
+}
+
+/// Decodes a URI into a path without scheme, leading slash or `./`.
+fn path_of(uri: &str) -> String {
+    let uri = uri.strip_prefix("file://").unwrap_or(uri);
+    let mut bytes = Vec::with_capacity(uri.len());
+    let mut rest = uri.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let code = (*first == b'%')
+            .then(|| std::str::from_utf8(tail.get(..2)?).ok())
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() {
+            tail.get(2..).unwrap_or_default()
+        } else {
+            tail
+        };
+    }
+    let path = String::from_utf8_lossy(&bytes).replace('\\', "/");
+    let path = path.trim_start_matches('/');
+    let mut path = path;
+    while let Some(rest) = path.strip_prefix("./") {
+        path = rest;
+    }
+    path.to_owned()
+}
+
+/// Makes one item of every file that is labelled, and of every other file too if the truth is complete.
+///
+/// # Errors
+/// Fails if a file cannot be read or if no result points into the tree.
+pub fn load(
+    name: &str,
+    truths: &[Truth],
+    settings: Settings,
+    tree: &dyn Tree,
+) -> Result<Corpus, EvalError> {
+    let index = Index::new(tree.paths());
+    let mut corpus = Corpus {
+        name: name.to_owned(),
+        ..Corpus::default()
+    };
+    let mut labels: BTreeMap<&RepoPath, Vec<Label>> = BTreeMap::new();
+    let mut lost = 0;
+    for truth in truths {
+        match label(truth, settings.tolerance, &index) {
+            Some((path, label)) => labels.entry(path).or_default().push(label),
+            None => lost += 1,
+        }
+    }
+    if labels.is_empty() {
+        return Err(EvalError::Empty(format!(
+            "{name}: none of the {} results points to a file of the tree",
+            truths.len()
+        )));
+    }
+    if lost > 0 {
+        corpus.notes.push(format!(
+            "{name}: {lost} results point to no file of the tree and are left out"
+        ));
+    }
+    let unlabelled = settings.unlabelled.unwrap_or_else(|| implied(truths));
+    for path in tree.paths() {
+        let labels = labels.remove(path).unwrap_or_default();
+        let is_other = tree::language(path) == "other";
+        if labels.is_empty() && (unlabelled == Unlabelled::Apart || is_other) {
+            continue;
+        }
+        corpus.items.push(Item {
+            title: path.to_string(),
+            source: path.to_string(),
+            language: tree::language(path).to_owned(),
+            change: memory::addition(path, &tree.read(path)?),
+            labels,
+            unlabelled,
+        });
+    }
+    Ok(corpus)
+}
+
+/// A truth that also says what is fine need not be complete.
+fn implied(truths: &[Truth]) -> Unlabelled {
+    if truths.iter().all(|truth| truth.is_wanted) {
+        Unlabelled::False
+    } else {
+        Unlabelled::Apart
+    }
+}
+
+fn label<'a>(truth: &Truth, tolerance: u32, index: &Index<'a>) -> Option<(&'a RepoPath, Label)> {
+    let found: Vec<(&RepoPath, Option<(u32, u32)>)> = (truth.places.iter())
+        .filter_map(|(uri, lines)| Some((index.find(uri)?, *lines)))
+        .collect();
+    let (file, _) = found.first()?;
+    let places = (found.iter())
+        .filter(|(path, _)| path == file)
+        .map(|(path, lines)| extent(path, *lines, tolerance));
+    Some((
+        file,
+        Label {
+            is_wanted: truth.is_wanted,
+            weakness: Weakness::of(&truth.cwe, &BTreeSet::new()),
+            places: places.collect(),
+            category: None,
+            text: truth.rule.clone(),
+        },
+    ))
+}
+
+#[expect(
+    clippy::reversed_empty_ranges,
+    reason = "a result without lines holds no line for certain"
+)]
+fn extent(path: &RepoPath, lines: Option<(u32, u32)>, tolerance: u32) -> Place {
+    let (lines, reach) = match lines {
+        Some((first, last)) => (
+            first..=last,
+            first.saturating_sub(tolerance)..=last.saturating_add(tolerance),
+        ),
+        None => (1..=0, 0..=u32::MAX),
+    };
+    Place {
+        path: path.clone(),
+        lines,
+        reach,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! One reviewer for every command: holds the analysis children and the settings, and turns changes and trees into reviews.
+
+pub mod content;
+mod plan;
+pub mod settings;
+pub mod tree;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits, Stopped};
+use pullmill_core::assemble::{self, Analyses, Analysis};
+use pullmill_core::change::{Change, RepoPath};
+use pullmill_core::coverage::SkipReason;
+use pullmill_core::job::{Job, JobReport};
+use pullmill_core::review::Review;
+
+use crate::cli::{Failure, Status};
+use crate::progress::Progress;
+use plan::Plan;
+use settings::Settings;
+use tree::Tree;
+
+/// Children that are started before anybody knows how many are needed.
+const WARM: usize = 2;
+
+/// Starts the analysis children, so that they are there when the change has been read.
+pub fn start(limits: Limits) -> Result<ChildAnalyzer, Failure> {
+    let executable = std::env::current_exe().map_err(|error| {
+        Failure::new(
+            Status::Internal,
+            format_args!("the program cannot find itself: {error}"),
+        )
+    })?;
+    let analyzer = ChildAnalyzer::new(executable, limits);
+    analyzer.warm(WARM);
+    Ok(analyzer)
+}
+
+/// Reviews changes and trees under one set of settings.
+#[derive(Debug)]
+pub struct Reviewer {
+    analyzer: ChildAnalyzer,
+    settings: Settings,
+}
+
+impl Reviewer {
+    /// Prepares the children for the settings.
+    pub fn new(mut analyzer: ChildAnalyzer, settings: Settings) -> Result<Self, Failure> {
+        analyzer.set_up(&settings.setup()).map_err(refused)?;
+        Ok(Self { analyzer, settings })
+    }
+
+    /// Reviews one change.
+    pub fn review(&self, change: &Change, progress: &Progress) -> Result<Review, Failure> {
+        let plan = Plan::of(change, &self.settings.policy);
+        let (paths, jobs): (Vec<RepoPath>, Vec<Job>) = plan.jobs.into_iter().unzip();
+        let reports = self.analyse(jobs, progress)?;
+        let analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
+        Ok(self.judge(change, &analyses))
+    }
+
+    /// Reviews many changes, with the children working on all of them at once.
+    pub fn review_all(
+        &self,
+        changes: &[Change],
+        progress: &Progress,
+    ) -> Result<Vec<Review>, Failure> {
+        let mut jobs = Vec::new();
+        let mut plans = Vec::with_capacity(changes.len());
+        for change in changes {
+            let plan = Plan::of(change, &self.settings.policy);
+            let (paths, asked): (Vec<RepoPath>, Vec<Job>) = plan.jobs.into_iter().unzip();
+            jobs.extend(asked);
+            plans.push((change, plan.skipped, paths));
+        }
+        let mut reports = self.analyse(jobs, progress)?.into_iter();
+        let reviews = plans.into_iter().map(|(change, skipped, paths)| {
+            // `zip` asks the paths first, so it takes no report too many.
+            let analyses = self.analyses(skipped, paths.into_iter().zip(reports.by_ref()));
+            self.judge(change, &analyses)
+        });
+        Ok(reviews.collect())
+    }
+
+    /// Reviews a tree as it is. Texts are read when a child is free for them and forgotten at once.
+    pub fn scan(&self, tree: &Tree, progress: &Progress) -> Result<Review, Failure> {
+        let met = Mutex::default();
+        let jobs = tree.jobs(&self.settings.policy, &met);
+        let reports = self
+            .analyzer
+            .analyse_each(jobs, tree.len(), &|done, total| {
+                progress.report(done, total)
+            });
+        progress.finish();
+        self.check()?;
+        let met: tree::Met = met.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let analyses = self.analyses(met.skipped, met.asked.into_iter().zip(reports));
+        let settings = self.settings.for_assembly();
+        Ok(assemble::scan(&tree.label, &analyses, &settings))
+    }
+
+    fn judge(&self, change: &Change, analyses: &Analyses) -> Review {
+        assemble::review(change, analyses, &self.settings.for_assembly())
+    }
+
+    fn analyse(
+        &self,
+        jobs: Vec<Job>,
+        progress: &Progress,
+    ) -> Result<Vec<Result<JobReport, Stopped>>, Failure> {
+        let reports = self
+            .analyzer
+            .analyse(jobs, &|done, total| progress.report(done, total));
+        progress.finish();
+        self.check()?;
+        Ok(reports)
+    }
+
+    /// A rule of the repository that does not load fails everything: a review without it would pretend.
+    fn check(&self) -> Result<(), Failure> {
+        self.analyzer
+            .refusal()
+            .map_or(Ok(()), |stopped| Err(refused(stopped)))
+    }
+
+    fn analyses(
+        &self,
+        skipped: BTreeMap<RepoPath, Analysis>,
+        reports: impl Iterator<Item = (RepoPath, Result<JobReport, Stopped>)>,
+    ) -> Analyses {
+        let mut files = skipped;
+        files.extend(reports.map(|(path, report)| {
+            let analysis = match report {
+                Ok(report) => plan::settle(&path, report, &self.settings.policy),
+                Err(stopped) => Analysis::Skipped {
+                    reason: SkipReason::Stopped,
+                    detail: stopped.to_string(),
+                },
+            };
+            (path, analysis)
+        }));
+        Analyses {
+            files,
+            incomplete: Vec::new(),
+        }
+    }
+}
+
+fn refused(stopped: Stopped) -> Failure {
+    match stopped {
+        Stopped::Refused(problems) => Failure::list(
+            Status::Config,
+            "the analysis does not accept the rules of the repository:",
+            &problems,
+        ),
+        other => Failure::new(
+            Status::Internal,
+            format_args!("the analysis does not work: {other}"),
+        ),
+    }
+}
