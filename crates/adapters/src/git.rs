@@ -129,9 +129,10 @@ impl Repository {
     }
 
     fn default_change(&self, limits: &Limits) -> Result<Change, GitError> {
-        let mut notes = Vec::new();
+        let (mut notes, mut trees) = (Vec::new(), None);
         if self.root.is_some() {
-            let change = self.working_tree(limits)?;
+            let change;
+            (change, trees) = self.working_tree(limits)?;
             if !change.files.is_empty() {
                 return Ok(change);
             }
@@ -139,7 +140,7 @@ impl Repository {
             notes = change.notes;
         }
         let head = self.commit("HEAD")?;
-        let mut change = self.one_commit("last commit".to_owned(), &head, limits)?;
+        let mut change = self.one_commit("last commit".to_owned(), &head, trees, limits)?;
         notes.append(&mut change.notes);
         Ok(Change { notes, ..change })
     }
@@ -154,10 +155,11 @@ impl Repository {
             self.since_merge_base(range.to_owned(), &base, &head, limits)
         } else if let Some((base, head)) = range.split_once("..") {
             let (base, head) = (or_head(base)?, or_head(head)?);
-            self.between(range.to_owned(), Some(&base), &head, Vec::new(), limits)
+            let ends = (Some(&base), &head);
+            self.between(range.to_owned(), ends, None, Vec::new(), limits)
         } else {
             let head = self.commit(range)?;
-            self.one_commit(range.to_owned(), &head, limits)
+            self.one_commit(range.to_owned(), &head, None, limits)
         }
     }
 
@@ -165,11 +167,12 @@ impl Repository {
         &self,
         label: String,
         head: &Commit,
+        trees: Option<Trees>,
         limits: &Limits,
     ) -> Result<Change, GitError> {
         let mut notes = Vec::new();
         let base = self.first_parent(head, &mut notes)?;
-        self.between(label, base.as_ref(), head, notes, limits)
+        self.between(label, (base.as_ref(), head), trees, notes, limits)
     }
 
     fn since_merge_base(
@@ -181,19 +184,20 @@ impl Repository {
     ) -> Result<Change, GitError> {
         let mut notes = Vec::new();
         let base = self.merge_base(&label, base, head, &mut notes)?;
-        self.between(label, Some(&base), head, notes, limits)
+        self.between(label, (Some(&base), head), None, notes, limits)
     }
 
     fn between(
         &self,
         label: String,
-        base: Option<&Commit>,
-        head: &Commit,
+        (base, head): (Option<&Commit>, &Commit),
+        trees: Option<Trees>,
         mut notes: Vec<String>,
         limits: &Limits,
     ) -> Result<Change, GitError> {
         let old = base.map_or(self.hash.empty_tree(), |commit| &commit.tree);
-        let (listing, finds_moves) = self.differences(old, &head.tree, limits, &mut notes)?;
+        let (listing, finds_moves) =
+            self.differences((old, &head.tree), trees, limits, &mut notes)?;
         note_more(&listing, limits, &mut notes);
         let sources = Sources {
             objects: &mut self.objects(),
@@ -214,23 +218,18 @@ impl Repository {
     /// What differs between two trees, and whether renames are still to be found.
     fn differences(
         &self,
-        old: &str,
-        new: &str,
+        (old, new): (&str, &str),
+        trees: Option<Trees>,
         limits: &Limits,
         notes: &mut Vec<String>,
     ) -> Result<(Listing, bool), GitError> {
-        let list = |with_moves| {
-            Trees::start(&self.folder, limits.git_timeout, with_moves)?.compare(
-                old,
-                new,
-                limits.max_listed,
-            )
-        };
-        match list(true) {
+        let start = |with_moves| Trees::start(&self.folder, limits.git_timeout, with_moves);
+        let list = |trees: Trees| trees.compare(old, new, limits.max_listed);
+        match trees.map_or_else(|| start(true), Ok).and_then(list) {
             Ok((_, listing)) => Ok((listing, false)),
             // Looking for renames reads contents, which may be missing or damaged where trees are not.
             Err(GitError::Failed { .. } | GitError::TimedOut { .. }) => {
-                let (_, listing) = list(false)?;
+                let (_, listing) = start(false).and_then(list)?;
                 notes
                     .push("git could not look for renames; only simple ones were found".to_owned());
                 Ok((listing, true))
@@ -316,7 +315,9 @@ impl Facts {
 
 fn refusal(path: &Path, command: &'static str, message: String) -> GitError {
     if message.contains("dubious ownership") || message.contains("unsafe repository") {
-        GitError::NotTrusted(canonical(path))
+        // The exception must name the folder git names, not one inside it.
+        let named = message.split('\'').nth(1).map(PathBuf::from);
+        GitError::NotTrusted(named.unwrap_or_else(|| canonical(path)))
     } else if message.contains("not a git repository") {
         GitError::NotARepository(path.to_owned())
     } else {

@@ -1,5 +1,10 @@
 //! Changes read from real git repositories, honest and hostile.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set its scene has failed"
+)]
+
 #[path = "git/hostile.rs"]
 mod hostile;
 #[path = "git/patches.rs"]

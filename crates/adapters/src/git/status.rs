@@ -23,18 +23,22 @@ const MAX_NAMED: usize = 5;
 type Entries = BTreeMap<Vec<u8>, Entry>;
 
 impl Repository {
-    /// The working tree, with what is staged and what is not ignored, against `HEAD`.
-    pub(super) fn working_tree(&self, limits: &Limits) -> Result<Change, GitError> {
+    /// The working tree, with what is staged and what is not ignored, against `HEAD`; and the process that may
+    /// be asked about the last commit if they are the same.
+    pub(super) fn working_tree(
+        &self,
+        limits: &Limits,
+    ) -> Result<(Change, Option<Trees>), GitError> {
         let root = self.checked_out("working tree")?;
-        let (head, before, staged, found) = std::thread::scope(|scope| {
+        let (before, staged, found) = std::thread::scope(|scope| {
             let walk = scope.spawn(|| find(root, &self.git_dir, MAX_LISTED));
             let index = Index::start(root, limits.git_timeout)?;
-            let (head, before) = self.head_entries(limits)?;
+            let before = self.last_entries(limits)?;
             let found = walk.join().unwrap_or_else(|_| Found {
                 left_out: vec!["untracked files were not looked for: the walk failed".to_owned()],
                 ..Found::default()
             });
-            Ok::<_, GitError>((head, before, index.read()?, found))
+            Ok::<_, GitError>((before, index.read()?, found))
         })?;
         let mut notes = Vec::new();
         note_conflicts(&staged, &mut notes);
@@ -47,16 +51,19 @@ impl Repository {
             limits,
             finds_moves: true,
         };
-        let drafts = capped(differences(before, after), limits, &mut notes);
+        let drafts = capped(differences(before.entries, after), limits, &mut notes);
         let files = fill(drafts, sources, &mut notes)?;
-        Ok(change("working tree", head, files, notes))
+        Ok((
+            change("working tree", before.commit, files, notes),
+            before.trees,
+        ))
     }
 
     /// The index against `HEAD`.
     pub(super) fn staged(&self, limits: &Limits) -> Result<Change, GitError> {
         let root = self.checked_out("index")?;
         let index = Index::start(root, limits.git_timeout)?;
-        let (head, before) = self.head_entries(limits)?;
+        let before = self.last_entries(limits)?;
         let staged = index.read()?;
         let mut notes = Vec::new();
         note_conflicts(&staged, &mut notes);
@@ -67,9 +74,9 @@ impl Repository {
             limits,
             finds_moves: true,
         };
-        let drafts = capped(differences(before, after), limits, &mut notes);
+        let drafts = capped(differences(before.entries, after), limits, &mut notes);
         let files = fill(drafts, sources, &mut notes)?;
-        Ok(change("staged changes", head, files, notes))
+        Ok(change("staged changes", before.commit, files, notes))
     }
 
     fn checked_out(&self, what: &'static str) -> Result<&Path, GitError> {
@@ -77,12 +84,14 @@ impl Repository {
     }
 
     /// Every file of the commit `HEAD` names.
-    fn head_entries(&self, limits: &Limits) -> Result<(Option<Commit>, Entries), GitError> {
-        let trees = Trees::start(&self.folder, limits.git_timeout, false)?;
-        let Some(head) = self.last_commit()? else {
-            return Ok((None, Entries::new()));
+    fn last_entries(&self, limits: &Limits) -> Result<Last, GitError> {
+        let trees = Trees::start(&self.folder, limits.git_timeout, true)?;
+        let Some(commit) = self.last_commit()? else {
+            return Ok(Last::default());
         };
-        let (_, listing) = trees.compare(self.hash.empty_tree(), &head.tree, MAX_LISTED)?;
+        // Against nothing, every file is new, and there is nothing it could be renamed from.
+        let nothing = self.hash.empty_tree();
+        let (trees, listing) = trees.compare(nothing, &commit.tree, MAX_LISTED)?;
         if listing.more > 0 {
             return Err(GitError::Failed {
                 command: "diff-tree",
@@ -90,11 +99,21 @@ impl Repository {
             });
         }
         let entries = listing.drafts.into_iter();
-        let entries = entries
-            .filter_map(|draft| Some((draft.path, draft.new?)))
-            .collect();
-        Ok((Some(head), entries))
+        let entries = entries.filter_map(|draft| Some((draft.path, draft.new?)));
+        Ok(Last {
+            entries: entries.collect(),
+            commit: Some(commit),
+            trees: Some(trees),
+        })
     }
+}
+
+/// The last commit, its files, and the process that listed them.
+#[derive(Default)]
+struct Last {
+    commit: Option<Commit>,
+    entries: Entries,
+    trees: Option<Trees>,
 }
 
 fn change(
