@@ -1,6 +1,8 @@
 //! Tasks of the repository: checks, generated documents, and the one test command.
 
+mod bench;
 mod docs;
+mod real_changes;
 mod root;
 mod test;
 mod tidy;
@@ -12,6 +14,9 @@ const USAGE: &str = "usage: cargo xtask <task>
 tasks:
   test [STAGE…]    everything that must hold, or only some stages; docs/ci.md lists them
   tidy             crate directions, licences, file names and headers, links
+  bench [NAME…] [--check]
+                   how fast the reviewer is; docs/performance.md explains the figures
+  real-changes     reviews releases of public packages; docs/performance.md explains it
   docs [--check]   write the generated documents, or say which are out of date
 ";
 
@@ -21,6 +26,8 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test", stages @ ..] => test::run(stages),
         ["tidy"] => tidy::run(),
+        ["bench", arguments @ ..] => bench::run(arguments),
+        ["real-changes"] => real_changes::run(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
         _ => {

@@ -7,8 +7,10 @@ use pullmill_analysis::analyser::Analyser;
 use pullmill_core::change::RepoPath;
 use pullmill_core::job::{Job, Setup};
 
-static ANALYSER: LazyLock<Analyser> =
-    LazyLock::new(|| Analyser::new(&Setup::default()).expect("built-in rules"));
+static ANALYSER: LazyLock<Analyser> = LazyLock::new(|| match Analyser::new(&Setup::default()) {
+    Ok(analyser) => analyser,
+    Err(problems) => panic!("{}", problems.join("\n")),
+});
 
 fn reports(path: &str, rule: &str, text: &str) -> bool {
     let job = Job {
@@ -17,8 +19,10 @@ fn reports(path: &str, rule: &str, text: &str) -> bool {
         base: None,
         head: Some(text.as_bytes().into()),
     };
-    let side = ANALYSER.analyse(&job).head.expect("a head side");
-    side.findings.iter().any(|finding| finding.rule == rule)
+    ANALYSER
+        .analyse(&job)
+        .head
+        .is_some_and(|side| side.findings.iter().any(|finding| finding.rule == rule))
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::model::{Candidates, NamePattern, Selector, When};
 use super::rules::{ALL_DANGERS, Dangers, Source};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
-    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
-    merge_flows,
+    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value,
+    mark_bit, merge_flows,
 };
 
 /// A call with its receiver and arguments evaluated.
@@ -293,14 +293,27 @@ impl<'a> Run<'a> {
     }
 
     fn may_follow(&self, id: FunctionId) -> bool {
-        self.activations.len() <= MAX_DEPTH && !self.activations.iter().any(|activation| activation.function == id)
+        self.activations.len() <= MAX_DEPTH
+            && !self
+                .activations
+                .iter()
+                .any(|activation| activation.function == id)
     }
 
     /// Whether following a call can show anything: something untrusted goes in, or may come out.
-    fn is_worth_following(&self, id: FunctionId, receiver: Option<&Value>, call: &Evaluated<'a>, state: &State) -> bool {
-        let carries = |value: &Value| value.function.is_some() || !state.flows(value, true).is_empty();
+    fn is_worth_following(
+        &self,
+        id: FunctionId,
+        receiver: Option<&Value>,
+        call: &Evaluated<'a>,
+        state: &State,
+    ) -> bool {
+        let carries =
+            |value: &Value| value.function.is_some() || !state.flows(value, true).is_empty();
         self.may_bring_flows(id)
-            || self.has_flows.get() && (self.unit.functions[id].is_closure || receiver.into_iter().chain(&call.arguments).any(carries))
+            || self.has_flows.get()
+                && (self.unit.functions[id].is_closure
+                    || receiver.into_iter().chain(&call.arguments).any(carries))
     }
 
     fn run_inside(
@@ -473,7 +486,10 @@ impl<'a> Run<'a> {
             let identity = self.identity(call.span);
             // What is taken from something that carries the label already comes from where that comes from.
             let carried = call.receiver.as_ref().and_then(|(value, _)| {
-                value.flows.iter().find(|flow| flow.label == source.label && flow.marks & COLLECTION == 0)
+                value
+                    .flows
+                    .iter()
+                    .find(|flow| flow.label == source.label && flow.marks & COLLECTION == 0)
             });
             let flow = match carried {
                 Some(flow) if source.label != 1 => flow.clone(),
@@ -623,7 +639,11 @@ impl<'a> Run<'a> {
         let Some((receiver, expr)) = &call.receiver else {
             return Vec::new();
         };
-        if !receiver.flows.iter().any(|flow| flow.marks & COLLECTION != 0) {
+        if !receiver
+            .flows
+            .iter()
+            .any(|flow| flow.marks & COLLECTION != 0)
+        {
             return Vec::new();
         }
         let first = call.call.arguments.first();
@@ -673,7 +693,9 @@ impl<'a> Run<'a> {
             flows.clone()
         } else {
             let mut given = flows.clone();
-            given.iter_mut().for_each(|flow| flow.marks |= PART | UNKNOWN_CALL);
+            given
+                .iter_mut()
+                .for_each(|flow| flow.marks |= PART | UNKNOWN_CALL);
             given
         };
         if maps_elements(name) && callbacks.iter().all(|id| self.may_follow(*id)) {
@@ -878,9 +900,9 @@ impl<'a> Run<'a> {
                 .is_some_and(|pattern| pattern.is_match(text))
             && condition
                 .constant
-                .is_none_or(|wanted| wanted == !constants.is_empty())
+                .is_none_or(|wanted| wanted != constants.is_empty())
             && (condition.named.is_empty() || named(&condition.named))
-            && !(!condition.not_named.is_empty() && named(&condition.not_named))
+            && (condition.not_named.is_empty() || !named(&condition.not_named))
     }
 }
 
@@ -911,7 +933,9 @@ fn equals(constant: &Const, wanted: &serde_json::Value) -> bool {
 
 /// Whether a callback gets what the receiver holds, as it is.
 fn hands_on_elements(name: &str) -> bool {
-    let passes = ["forEach", "filter", "find", "some", "every", "sort", "reduce", "on", "once"];
+    let passes = [
+        "forEach", "filter", "find", "some", "every", "sort", "reduce", "on", "once",
+    ];
     maps_elements(name) || passes.contains(&name)
 }
 

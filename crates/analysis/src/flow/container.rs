@@ -231,8 +231,8 @@ impl<'a> Run<'a> {
         state: &mut State,
     ) -> Option<Value> {
         match call.names.last.as_ref() {
-            "append" | "insert" | "write" | "Write" | "WriteString" | "WriteByte" | "WriteRune" | "replace" | "prepend" | "print"
-            | "println" | "format" => {
+            "append" | "insert" | "write" | "Write" | "WriteString" | "WriteByte" | "WriteRune"
+            | "replace" | "prepend" | "print" | "println" | "format" => {
                 let taken: Vec<Value> = call
                     .arguments
                     .iter()
@@ -255,8 +255,8 @@ impl<'a> Run<'a> {
                 }
                 call.receiver.as_ref().map(|(value, _)| value.clone())
             }
-            "toString" | "getvalue" | "String" | "Bytes" | "substring" | "reverse" | "build" | "strip"
-            | "trim" => {
+            "toString" | "getvalue" | "String" | "Bytes" | "substring" | "reverse" | "build"
+            | "strip" | "trim" => {
                 let is_reverse = call.names.last.as_ref() == "reverse";
                 let object = state.object_mut(id)?;
                 if is_reverse {

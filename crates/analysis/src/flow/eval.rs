@@ -441,8 +441,8 @@ impl<'a> Run<'a> {
 /// Whether a type's values cannot carry text.
 fn is_harmless_type(name: &str) -> bool {
     let numbers = [
-        "bool", "boolean", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32",
-        "uint64", "float32", "float64", "long", "short", "float", "double",
+        "bool", "boolean", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16",
+        "uint32", "uint64", "float32", "float64", "long", "short", "float", "double",
     ];
     numbers.contains(&name)
 }

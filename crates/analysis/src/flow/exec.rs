@@ -34,8 +34,12 @@ impl<'a> Run<'a> {
             let object = state.object(value)?;
             object.elements.as_ref().map(Vec::len)
         };
-        let is_pair = one.object != other.object && length(&one).is_some_and(|own| length(other) == Some(own));
-        let both = state.object(&one).zip(state.object(other)).filter(|_| is_pair);
+        let is_pair = one.object != other.object
+            && length(&one).is_some_and(|own| length(other) == Some(own));
+        let both = state
+            .object(&one)
+            .zip(state.object(other))
+            .filter(|_| is_pair);
         let joined = both.map(|(mine, theirs)| {
             let mut joined = Object::clone(mine);
             joined.join(theirs);
@@ -563,14 +567,19 @@ impl<'a> Run<'a> {
     /// Any element of a value that is gone through.
     pub(crate) fn element(&mut self, value: &Value, state: &State) -> Value {
         let mut element = match state.object(value) {
-            Some(object) if self.unit.maps_yield_keys && object.kind == Some(ContainerKind::Map) => {
+            Some(object)
+                if self.unit.maps_yield_keys && object.kind == Some(ContainerKind::Map) =>
+            {
                 Value::default()
             }
             Some(object) => object.any(),
             None => Value::default(),
         };
         element.constant = None;
-        let declared = value.type_name.as_deref().and_then(|name| name.strip_prefix("[]"));
+        let declared = value
+            .type_name
+            .as_deref()
+            .and_then(|name| name.strip_prefix("[]"));
         element.type_name = element.type_name.or_else(|| declared.map(Rc::from));
         let own: Vec<Flow> = value.flows.iter().cloned().map(taken).collect();
         super::value::merge_flows(&mut element.flows, &own, true);

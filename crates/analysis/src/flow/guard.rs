@@ -72,7 +72,8 @@ impl<'a> Run<'a> {
             }
         }
         for (side, other) in [(left, &b), (right, &a)] {
-            if matches!(other.constant, Some(Const::Null)) && matches!(op, Op::Equal | Op::NotEqual) {
+            if matches!(other.constant, Some(Const::Null)) && matches!(op, Op::Equal | Op::NotEqual)
+            {
                 self.answered_with_null(side, is_equal, state);
             }
         }
@@ -197,8 +198,14 @@ impl<'a> Run<'a> {
         };
         let needed = guard.needs.map_or(0, mark_bit);
         // What holds for a part, such as a file's extension, says nothing of the rest.
-        let counts = |flow: &Flow| flow.marks & needed == needed && (needed != 0 || flow.marks & PART == 0);
-        let sources: Vec<u64> = state.flows(value, true).into_iter().filter(counts).map(|flow| flow.source).collect();
+        let counts =
+            |flow: &Flow| flow.marks & needed == needed && (needed != 0 || flow.marks & PART == 0);
+        let sources: Vec<u64> = state
+            .flows(value, true)
+            .into_iter()
+            .filter(counts)
+            .map(|flow| flow.source)
+            .collect();
         state.clear(&sources, guard.clears);
     }
 
@@ -312,7 +319,9 @@ impl<'a> Run<'a> {
             Some(_) => !is_null,
             None => true,
         });
-        let cleared = answers.map(|exit| exit.state.cleared).reduce(|all, one| common(&all, &one));
+        let cleared = answers
+            .map(|exit| exit.state.cleared)
+            .reduce(|all, one| common(&all, &one));
         for (source, dangers) in cleared.unwrap_or_default() {
             state.clear(&[source], dangers);
         }

@@ -33,12 +33,19 @@ pub(crate) struct Places {
 impl Words {
     /// Collects the words of a language's rules.
     pub(crate) fn of(rules: &FlowRules) -> Self {
-        let mut words = Self { sinks_of_any_name: rules.labels_of_any_name(), ..Self::default() };
+        let mut words = Self {
+            sinks_of_any_name: rules.labels_of_any_name(),
+            ..Self::default()
+        };
         let mut known = BTreeMap::new();
         let types = rules.made_types();
         for (segments, label) in rules.source_segments() {
-            let needed = segments.iter().filter(|segment| !types.contains(segment.as_str()));
-            let needed: Vec<usize> = needed.map(|segment| words.word(segment, &mut known)).collect();
+            let needed = segments
+                .iter()
+                .filter(|segment| !types.contains(segment.as_str()));
+            let needed: Vec<usize> = needed
+                .map(|segment| words.word(segment, &mut known))
+                .collect();
             if !needed.is_empty() {
                 words.sources.push((needed, label));
             }
@@ -51,7 +58,10 @@ impl Words {
             let index = words.word(&word, &mut known);
             words.uses.insert(index);
         }
-        words.automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&words.words).ok();
+        words.automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(&words.words)
+            .ok();
         words
     }
 
@@ -72,11 +82,18 @@ impl Words {
                 found.entry(hit.pattern().as_usize()).or_default().push(at);
             }
         }
-        let mut places = Places { sinks_of_any_name: self.sinks_of_any_name, ..Places::default() };
+        let mut places = Places {
+            sinks_of_any_name: self.sinks_of_any_name,
+            ..Places::default()
+        };
         for (needed, label) in &self.sources {
             if needed.iter().all(|word| found.contains_key(word)) {
                 // The first word is the one at the source itself, the second only says what it belongs to.
-                let at = needed.first().and_then(|word| found.get(word)).into_iter().flatten();
+                let at = needed
+                    .first()
+                    .and_then(|word| found.get(word))
+                    .into_iter()
+                    .flatten();
                 places.sources.extend(at.map(|at| (*at, *label)));
             }
         }
@@ -106,8 +123,10 @@ fn labels(places: &[(u32, u32)]) -> u32 {
 }
 
 fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
-    let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    !(start > 0 && is_part(text.get(start - 1))) && !is_part(text.get(end))
+    let is_part =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    !is_part(before) && !is_part(text.get(end))
 }
 
 /// What can be reached from a function: labels of sources, labels that sinks take, wrong uses.
@@ -140,12 +159,18 @@ impl Reach {
 
 /// What can be reached from each function.
 pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<Reach> {
-    let mut reach: Vec<Reach> = unit.functions.iter().map(|function| own(function.span, places)).collect();
+    let mut reach: Vec<Reach> = unit
+        .functions
+        .iter()
+        .map(|function| own(function.span, places))
+        .collect();
     let calls = references(unit, text);
     loop {
         let mut changed = false;
         for id in 0..reach.len() {
-            let all = calls[id].iter().fold(reach[id], |all, callee| all.or(reach[*callee]));
+            let all = calls[id]
+                .iter()
+                .fold(reach[id], |all, callee| all.or(reach[*callee]));
             changed |= all != reach[id];
             reach[id] = all;
         }
@@ -180,8 +205,11 @@ fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
     let named = by_name(unit);
     for (id, mentioned) in mentions.iter().enumerate() {
         let own_class = unit.functions[id].class;
-        let classes: BTreeSet<usize> =
-            mentioned.keys().filter_map(|name| unit.class_names.get(*name)).copied().collect();
+        let classes: BTreeSet<usize> = mentioned
+            .keys()
+            .filter_map(|name| unit.class_names.get(*name))
+            .copied()
+            .collect();
         for class in &classes {
             references[id].extend(unit.classes[*class].methods.get("<new>"));
         }
@@ -203,7 +231,12 @@ fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
 
 fn by_name(unit: &Unit) -> BTreeMap<&str, Vec<FunctionId>> {
     let mut named: BTreeMap<&str, Vec<FunctionId>> = BTreeMap::new();
-    for (id, function) in unit.functions.iter().enumerate().filter(|(_, function)| !function.name.is_empty()) {
+    for (id, function) in unit
+        .functions
+        .iter()
+        .enumerate()
+        .filter(|(_, function)| !function.name.is_empty())
+    {
         named.entry(&function.name).or_default().push(id);
     }
     named
@@ -212,16 +245,33 @@ fn by_name(unit: &Unit) -> BTreeMap<&str, Vec<FunctionId>> {
 /// For each function, the names of functions and classes of the file in it, and whether they stand bare or on the own object.
 fn mentions<'u>(unit: &'u Unit, text: &str) -> Vec<BTreeMap<&'u str, bool>> {
     let mut mentions: Vec<BTreeMap<&str, bool>> = vec![BTreeMap::new(); unit.functions.len()];
-    let names: BTreeSet<&str> = unit.functions.iter().map(|function| function.name.as_ref()).collect();
-    let names: Vec<&str> =
-        names.into_iter().chain(unit.class_names.keys().map(AsRef::as_ref)).filter(|name| !name.is_empty()).collect();
-    let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&names) else {
+    let names: BTreeSet<&str> = unit
+        .functions
+        .iter()
+        .map(|function| function.name.as_ref())
+        .collect();
+    let names: Vec<&str> = names
+        .into_iter()
+        .chain(unit.class_names.keys().map(AsRef::as_ref))
+        .filter(|name| !name.is_empty())
+        .collect();
+    let Ok(automaton) = AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(&names)
+    else {
         return mentions;
     };
-    let mut starts: Vec<(u32, FunctionId)> =
-        unit.functions.iter().enumerate().map(|(id, function)| (function.span.start, id)).collect();
+    let mut starts: Vec<(u32, FunctionId)> = unit
+        .functions
+        .iter()
+        .enumerate()
+        .map(|(id, function)| (function.span.start, id))
+        .collect();
     starts.sort_unstable();
-    for hit in automaton.find_iter(text).filter(|hit| is_whole_word(text.as_bytes(), hit.start(), hit.end())) {
+    for hit in automaton
+        .find_iter(text)
+        .filter(|hit| is_whole_word(text.as_bytes(), hit.start(), hit.end()))
+    {
         let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
         let name = names[hit.pattern().as_usize()];
         let on_itself = is_on_itself(&text[..hit.start()]);
@@ -237,8 +287,13 @@ fn mentions<'u>(unit: &'u Unit, text: &str) -> Vec<BTreeMap<&'u str, bool>> {
 
 /// Whether a name stands alone or behind `self.`, `this.` and the like.
 fn is_on_itself(before: &str) -> bool {
-    let Some(receiver) = before.strip_suffix('.').map(|before| before.trim_end_matches('?')) else {
+    let Some(receiver) = before
+        .strip_suffix('.')
+        .map(|before| before.trim_end_matches('?'))
+    else {
         return true;
     };
-    ["self", "this", "cls", "super()", "super"].iter().any(|word| receiver.ends_with(word))
+    ["self", "this", "cls", "super()", "super"]
+        .iter()
+        .any(|word| receiver.ends_with(word))
 }

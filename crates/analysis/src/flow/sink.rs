@@ -65,13 +65,7 @@ impl<'a> Run<'a> {
     }
 
     /// The flows of a value that are dangerous to a sink.
-    fn reaching(
-        &self,
-        rule: usize,
-        sink: &SinkEntry,
-        value: &Value,
-        state: &State,
-    ) -> Vec<Flow> {
+    fn reaching(&self, rule: usize, sink: &SinkEntry, value: &Value, state: &State) -> Vec<Flow> {
         let flow_rule = &self.rules.rules[rule];
         let counts = |flow: &Flow| {
             flow.label & flow_rule.labels != 0
@@ -235,7 +229,10 @@ fn is_harmless_vector(value: &Value, call: &Evaluated<'_>, state: &State) -> boo
     let elements = state
         .object(value)
         .and_then(|object| object.elements.clone());
-    let first = call.arguments.first().filter(|first| first.constant.is_some());
+    let first = call
+        .arguments
+        .first()
+        .filter(|first| first.constant.is_some());
     let program = match &elements {
         // The program is named before its arguments: `Command("ls", args...)`.
         Some(_) if first.is_some() => first.cloned(),
