@@ -1,349 +1,326 @@
 //! Reads changes from a git repository's object store; runs nothing the repository says.
 //!
-//! Only `rev-parse`, `diff-tree`, `ls-files -s` and `cat-file --batch` are called, because they run no filter, hook or
-//! external program of the repository. Working files are compared and hashed here.
+//! Nothing is checked out and nothing is written. Of git only `rev-parse`, `diff-tree`, `ls-files -s` and
+//! `cat-file --batch` are run, in a way that starts no hook, filter, text conversion, external diff or fetch.
+//! Working files are hashed and compared here, because git itself would run the repository's filters.
 
-mod command;
 mod content;
+mod draft;
+mod error;
+mod fill;
 mod hunks;
+mod id;
 mod index;
+mod limits;
 mod objects;
-mod range;
+mod process;
 mod renames;
-mod tree;
+mod revision;
+mod source;
+mod status;
+mod trees;
 mod worktree;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pullmill_core::change::{Change, FileChange, RepoPath};
-use thiserror::Error;
+use pullmill_core::change::Change;
 
-pub(crate) use content::classify;
+pub(crate) use content::side_of;
+pub(crate) use draft::SUBMODULE;
+pub use error::GitError;
+pub(crate) use fill::find_hunks;
+use fill::{Sources, fill};
 pub use hunks::hunks;
-
-use command::Git;
+use id::Hash;
+pub use limits::Limits;
 use objects::Objects;
-use tree::{Delta, Entry};
+use process::Process;
+use revision::Commit;
+use trees::{Listing, Trees};
 
-/// Why a repository could not be read.
-#[derive(Debug, Error)]
-pub enum GitError {
-    /// The `git` program could not be started.
-    #[error("git could not be started: {0}; it must be installed and on the PATH")]
-    NoGit(#[source] std::io::Error),
-    /// The folder is in no repository, or in one that git refuses to read.
-    #[error("`{path}` is not a readable git repository: {reason}")]
-    NoRepository {
-        /// What was given.
-        path: String,
-        /// What git says.
-        reason: String,
-    },
-    /// A revision that does not exist or is not one.
-    #[error(
-        "`{given}` does not name a commit here: {reason}; allowed are a commit, branch or tag, `A..B` and `A...B`"
-    )]
-    BadRevision {
-        /// What was given.
-        given: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The repository has no working tree.
-    #[error("this repository has no working tree; name a range such as `HEAD~1..HEAD`")]
-    Bare,
-    /// There is neither a commit nor a change.
-    #[error("there is nothing to review: no commit and no changed file")]
-    Nothing,
-    /// Git failed or answered something that cannot be understood.
-    #[error("git {command} failed: {reason}")]
-    Failed {
-        /// The command.
-        command: &'static str,
-        /// What it said.
-        reason: String,
-    },
-    /// A file could not be read.
-    #[error("`{path}` could not be read: {source}")]
-    Io {
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-/// What to review.
+/// Which change of a repository is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// The working tree if it differs from the last commit, else the last commit.
+    /// The working tree against `HEAD` if they differ, else the last commit.
     Default,
-    /// `A..B`, `A...B` (from the merge base), or one revision, which is compared with its first parent.
+    /// `A..B` from A to B, `A...B` from the merge base of both to B, or one commit against its first parent.
     Range(String),
-    /// What is staged, against the last commit.
+    /// The index against `HEAD`.
     Staged,
-    /// Everything since the merge base with a revision, uncommitted changes included.
+    /// From the merge base of this commit and `HEAD` to `HEAD`, as a pull request would show it; what is
+    /// not committed does not count.
     Base(String),
 }
 
-/// How much of a change is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Larger files are not read.
-    pub max_file_bytes: u64,
-    /// Files with a longer line are not read.
-    pub max_line_bytes: u64,
-    /// Content of further files is not read.
-    pub max_files: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_file_bytes: 2 << 20,
-            max_line_bytes: 1 << 20,
-            max_files: 5_000,
-        }
-    }
-}
-
 /// A git repository.
-#[derive(Debug)]
 pub struct Repository {
-    git: Git,
-    objects: Objects,
-    work_tree: Option<PathBuf>,
+    folder: PathBuf,
+    root: Option<PathBuf>,
     git_dir: PathBuf,
+    hash: Hash,
+    is_shallow: bool,
+    objects: Mutex<Objects>,
 }
 
-/// One side of a comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum End {
-    /// The empty tree.
-    Nothing,
-    /// A commit.
-    Commit(String),
-    /// What is staged.
-    Index,
-    /// The files as they are.
-    WorkTree,
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Repository")
+            .field("git_dir", &self.git_dir)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Repository {
-    /// Opens the repository that a folder is in.
+    /// Opens the repository that `path` is in.
     ///
     /// # Errors
-    /// If the folder is in no repository, or git cannot be started.
+    /// If there is none, git is missing, or git does not trust it.
     pub fn open(path: &Path) -> Result<Self, GitError> {
-        let git = Git::new(path);
-        let asked = git.run(
+        let no_folder = || GitError::NoFolder(path.to_owned());
+        let folder = path.canonicalize().map_err(|_| no_folder())?;
+        if !folder.is_dir() {
+            return Err(no_folder());
+        }
+        let limit = Limits::default().git_timeout;
+        let questions = [
             "rev-parse",
-            &["--is-inside-work-tree", "--absolute-git-dir", "--show-cdup"],
-        );
-        let answer = asked.map_err(|error| match error {
-            GitError::Failed { reason, .. } => GitError::NoRepository {
-                path: path.display().to_string(),
-                reason,
-            },
-            other => other,
-        })?;
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let mut lines = text.lines();
-        let has_work_tree = lines.next() == Some("true");
-        let git_dir = PathBuf::from(lines.next().unwrap_or(".git"));
-        let root = path.join(lines.next().unwrap_or(""));
-        let git = if has_work_tree { Git::new(&root) } else { git };
-        let objects = Objects::new(git.clone());
+            "--is-bare-repository",
+            "--is-inside-work-tree",
+            "--is-shallow-repository",
+            "--show-object-format",
+            "--show-cdup",
+            "--absolute-git-dir",
+        ];
+        let asked = Process::start(&folder, &questions, limit)?;
+        let mut objects = Objects::open(&folder, limit)?;
+        let facts = Facts::read(asked, path)?;
+        objects.use_hash(facts.hash);
         Ok(Self {
-            git,
-            objects,
-            work_tree: has_work_tree.then_some(root),
-            git_dir,
+            root: facts.up.map(|up| canonical(&folder.join(up))),
+            git_dir: facts.git_dir,
+            hash: facts.hash,
+            is_shallow: facts.is_shallow,
+            objects: Mutex::new(objects),
+            folder,
         })
     }
 
-    /// Reads a change.
+    /// The top folder of the working tree; `None` if the repository is bare.
+    #[must_use]
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// Reads the wanted change.
     ///
     /// # Errors
-    /// If a revision does not exist, there is nothing to review, or the repository cannot be read.
+    /// If what is wanted does not exist or git fails. A file that cannot be read is no error: its side says so.
     pub fn change(&self, wanted: &Wanted, limits: &Limits) -> Result<Change, GitError> {
-        let mut notes = Vec::new();
-        let (label, base, head, deltas) = match wanted {
-            Wanted::Default => self.default_change(&mut notes)?,
-            Wanted::Range(range) => {
-                let (base, head) = self.range(range)?;
-                let deltas = self.between(&base, &head, &mut notes)?;
-                (range.clone(), base, head, deltas)
+        match wanted {
+            Wanted::Default => self.default_change(limits),
+            Wanted::Range(range) => self.range(range, limits),
+            Wanted::Staged => self.staged(limits),
+            Wanted::Base(name) => {
+                let (base, head) = (self.commit(name)?, self.commit("HEAD")?);
+                self.since_merge_base(format!("{name}...HEAD"), &base, &head, limits)
             }
-            Wanted::Staged => {
-                let base = self.last_commit()?;
-                let deltas = self.between(&base, &End::Index, &mut notes)?;
-                ("staged changes".to_owned(), base, End::Index, deltas)
+        }
+    }
+
+    fn default_change(&self, limits: &Limits) -> Result<Change, GitError> {
+        let (mut notes, mut trees) = (Vec::new(), None);
+        if self.root.is_some() {
+            let change;
+            (change, trees) = self.working_tree(limits)?;
+            if !change.files.is_empty() {
+                return Ok(change);
             }
-            Wanted::Base(revision) => {
-                let base = self.merge_base(revision)?;
-                let head = if self.work_tree.is_some() {
-                    End::WorkTree
-                } else {
-                    self.last_commit()?
-                };
-                let deltas = self.between(&base, &head, &mut notes)?;
-                (format!("changes since {revision}"), base, head, deltas)
-            }
+            // What could not be looked at may hide a change.
+            notes = change.notes;
+        }
+        let head = self.commit("HEAD")?;
+        let mut change = self.one_commit("last commit".to_owned(), &head, trees, limits)?;
+        notes.append(&mut change.notes);
+        Ok(Change { notes, ..change })
+    }
+
+    fn range(&self, range: &str, limits: &Limits) -> Result<Change, GitError> {
+        let or_head = |name: &str| {
+            let name = if name.is_empty() { "HEAD" } else { name };
+            self.commit(name)
         };
-        let files = self.files(deltas, limits, &mut notes)?;
+        if let Some((base, head)) = range.split_once("...") {
+            let (base, head) = (or_head(base)?, or_head(head)?);
+            self.since_merge_base(range.to_owned(), &base, &head, limits)
+        } else if let Some((base, head)) = range.split_once("..") {
+            let (base, head) = (or_head(base)?, or_head(head)?);
+            let ends = (Some(&base), &head);
+            self.between(range.to_owned(), ends, None, Vec::new(), limits)
+        } else {
+            let head = self.commit(range)?;
+            self.one_commit(range.to_owned(), &head, None, limits)
+        }
+    }
+
+    fn one_commit(
+        &self,
+        label: String,
+        head: &Commit,
+        trees: Option<Trees>,
+        limits: &Limits,
+    ) -> Result<Change, GitError> {
+        let mut notes = Vec::new();
+        let base = self.first_parent(head, &mut notes)?;
+        self.between(label, (base.as_ref(), head), trees, notes, limits)
+    }
+
+    fn since_merge_base(
+        &self,
+        label: String,
+        base: &Commit,
+        head: &Commit,
+        limits: &Limits,
+    ) -> Result<Change, GitError> {
+        let mut notes = Vec::new();
+        let base = self.merge_base(&label, base, head, &mut notes)?;
+        self.between(label, (Some(&base), head), None, notes, limits)
+    }
+
+    fn between(
+        &self,
+        label: String,
+        (base, head): (Option<&Commit>, &Commit),
+        trees: Option<Trees>,
+        mut notes: Vec<String>,
+        limits: &Limits,
+    ) -> Result<Change, GitError> {
+        let old = base.map_or(self.hash.empty_tree(), |commit| &commit.tree);
+        let (listing, finds_moves) =
+            self.differences((old, &head.tree), trees, limits, &mut notes)?;
+        note_more(&listing, limits, &mut notes);
+        let sources = Sources {
+            objects: &mut self.objects(),
+            worktree: None,
+            limits,
+            finds_moves,
+        };
+        let files = fill(listing.drafts, sources, &mut notes)?;
         Ok(Change {
             label,
-            base: commit_of(base),
-            head: commit_of(head),
+            base: base.map(|commit| commit.id.clone()),
+            head: Some(head.id.clone()),
             files,
             notes,
         })
     }
 
-    /// The bytes of a file at a commit; `None` if there is none.
-    ///
-    /// # Errors
-    /// If the object store cannot be read.
-    pub fn read(&self, commit: &str, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
-        self.objects.read(&format!("{commit}:{path}"), "blob")
-    }
-
-    /// The files of a folder at a commit, not of the folders in it.
-    ///
-    /// # Errors
-    /// If the object store cannot be read.
-    pub fn list(&self, commit: &str, folder: &str) -> Result<Vec<RepoPath>, GitError> {
-        let folder = folder.trim_end_matches('/');
-        let Some(tree) = self.objects.read(&format!("{commit}:{folder}"), "tree")? else {
-            return Ok(Vec::new());
-        };
-        let names = tree::file_names(&tree, commit.len() / 2);
-        Ok(names
-            .into_iter()
-            .map(|name| RepoPath::from(format!("{folder}/{name}").as_str()))
-            .collect())
-    }
-
-    fn default_change(
+    /// What differs between two trees, and whether renames are still to be found.
+    fn differences(
         &self,
-        notes: &mut Vec<String>,
-    ) -> Result<(String, End, End, Vec<Delta>), GitError> {
-        let last = self.last_commit()?;
-        if self.work_tree.is_some() {
-            let deltas = self.between(&last, &End::WorkTree, notes)?;
-            if !deltas.is_empty() {
-                return Ok(("working tree".to_owned(), last, End::WorkTree, deltas));
-            }
-        }
-        let End::Commit(_) = &last else {
-            return Err(GitError::Nothing);
-        };
-        let (base, head) = self.range("HEAD")?;
-        let deltas = self.between(&base, &head, notes)?;
-        Ok(("last commit".to_owned(), base, head, deltas))
-    }
-
-    /// The files that differ between two ends, sorted by path.
-    fn between(
-        &self,
-        base: &End,
-        head: &End,
-        notes: &mut Vec<String>,
-    ) -> Result<Vec<Delta>, GitError> {
-        let deltas = match (base, head) {
-            (End::Commit(base), End::Commit(head)) => self.git.diff_tree(base, head)?,
-            (End::Nothing, End::Commit(head)) => {
-                self.git.diff_tree(empty_tree(head.len()), head)?
-            }
-            (base, End::Index) => {
-                let after = self.staged(notes)?;
-                tree::compare(&self.entries(base)?, &after)
-            }
-            (base, _) => {
-                let before = self.entries(base)?;
-                let after = self.working(&before, notes)?;
-                tree::compare(&before, &after)
-            }
-        };
-        let mut deltas = renames::pair(deltas, self)?;
-        deltas.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(deltas)
-    }
-
-    /// Everything in a commit's tree.
-    fn entries(&self, end: &End) -> Result<BTreeMap<Vec<u8>, Entry>, GitError> {
-        let End::Commit(commit) = end else {
-            return Ok(BTreeMap::new());
-        };
-        let deltas = self.git.list_tree(empty_tree(commit.len()), commit)?;
-        Ok(deltas
-            .into_iter()
-            .filter_map(|delta| Some((delta.path, delta.new?)))
-            .collect())
-    }
-
-    fn files(
-        &self,
-        deltas: Vec<Delta>,
+        (old, new): (&str, &str),
+        trees: Option<Trees>,
         limits: &Limits,
         notes: &mut Vec<String>,
-    ) -> Result<Vec<FileChange>, GitError> {
-        let most = limits.max_files as usize;
-        if deltas.len() > most {
-            notes.push(format!(
-                "{} files changed; the content of {most} is read",
-                deltas.len()
-            ));
+    ) -> Result<(Listing, bool), GitError> {
+        let start = |with_moves| Trees::start(&self.folder, limits.git_timeout, with_moves);
+        let list = |trees: Trees| trees.compare(old, new, limits.max_listed);
+        match trees.map_or_else(|| start(true), Ok).and_then(list) {
+            Ok((_, listing)) => Ok((listing, false)),
+            // Looking for renames reads contents, which may be missing or damaged where trees are not.
+            Err(GitError::Failed { .. } | GitError::TimedOut { .. }) => {
+                let (_, listing) = start(false).and_then(list)?;
+                notes
+                    .push("git could not look for renames; only simple ones were found".to_owned());
+                Ok((listing, true))
+            }
+            Err(error) => Err(error),
         }
-        let (read, left) = deltas.split_at(deltas.len().min(most));
-        let sides = self.sides(read, limits)?;
-        let mut files: Vec<FileChange> = read
-            .iter()
-            .zip(sides)
-            .map(|(delta, (base, head))| content::file_change(delta, base, head))
-            .collect();
-        files.extend(left.iter().map(|delta| content::unread_file(delta, most)));
-        Ok(files)
+    }
+
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn commit_of(end: End) -> Option<String> {
-    match end {
-        End::Commit(commit) => Some(commit),
-        End::Nothing | End::Index | End::WorkTree => None,
+fn note_more(listing: &Listing, limits: &Limits, notes: &mut Vec<String>) {
+    if listing.more > 0 {
+        notes.push(format!(
+            "{} more files changed than the {} that are listed",
+            listing.more, limits.max_listed
+        ));
     }
 }
 
-/// The id of the tree without entries, which git knows without storing it.
-fn empty_tree(id_length: usize) -> &'static str {
-    if id_length == 64 {
-        "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// What git says of a repository when asked once.
+struct Facts {
+    up: Option<PathBuf>,
+    git_dir: PathBuf,
+    hash: Hash,
+    is_shallow: bool,
+}
+
+impl Facts {
+    fn read(mut asked: Process, path: &Path) -> Result<Self, GitError> {
+        let mut answer = Vec::new();
+        asked.close_input();
+        asked.expect_answer();
+        let read = std::io::Read::read_to_end(&mut asked.output, &mut answer);
+        match asked.finish() {
+            Ok(()) => {}
+            Err(GitError::Failed { message, command }) => {
+                return Err(refusal(path, command, message));
+            }
+            Err(error) => return Err(error),
+        }
+        let facts = read.ok().and_then(|_| Self::parse(&answer));
+        facts.ok_or_else(|| GitError::Failed {
+            command: "rev-parse",
+            message: "the answer makes no sense; git 2.25 or later is needed".to_owned(),
+        })
+    }
+
+    fn parse(answer: &[u8]) -> Option<Self> {
+        use std::os::unix::ffi::OsStrExt;
+        let mut lines = answer.splitn(5, |byte| *byte == b'\n');
+        let is_bare = lines.next()? == b"true";
+        let is_inside = lines.next()? == b"true";
+        let is_shallow = lines.next()? == b"true";
+        let hash = match lines.next()? {
+            b"sha1" => Hash::Sha1,
+            b"sha256" => Hash::Sha256,
+            _ => return None,
+        };
+        let as_path = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
+        let mut rest = lines.next()?.strip_suffix(b"\n")?;
+        let mut up = None;
+        // Git says nothing of the way up where there is no working tree.
+        if !is_bare && is_inside {
+            let end = rest.iter().position(|byte| *byte == b'\n')?;
+            up = Some(as_path(&rest[..end]));
+            rest = &rest[end + 1..];
+        }
+        Some(Self {
+            up,
+            git_dir: as_path(rest),
+            hash,
+            is_shallow,
+        })
+    }
+}
+
+fn refusal(path: &Path, command: &'static str, message: String) -> GitError {
+    if message.contains("dubious ownership") || message.contains("unsafe repository") {
+        // The exception must name the folder git names, not one inside it.
+        let named = message.split('\'').nth(1).map(PathBuf::from);
+        GitError::NotTrusted(named.unwrap_or_else(|| canonical(path)))
+    } else if message.contains("not a git repository") {
+        GitError::NotARepository(path.to_owned())
     } else {
-        "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-    }
-}
-
-impl Repository {
-    /// The last commit, if there is one.
-    ///
-    /// # Errors
-    /// If git cannot be started.
-    pub fn head(&self) -> Result<Option<String>, GitError> {
-        self.last_commit().map(commit_of)
-    }
-
-    /// A file by its object id, full or shortened; `None` if there is none.
-    ///
-    /// # Errors
-    /// If the object store cannot be read.
-    pub(crate) fn object(&self, id: &str) -> Result<Option<Vec<u8>>, GitError> {
-        let is_id = id.len() >= 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_id {
-            self.objects.read(id, "blob")
-        } else {
-            Ok(None)
-        }
+        GitError::Failed { command, message }
     }
 }

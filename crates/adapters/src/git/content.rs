@@ -1,119 +1,79 @@
-//! The content of changed files: which side is text, and what differs.
+//! Says what the bytes of one side of a file are: text, a link, binary, or too large.
 
-use pullmill_core::change::{FileChange, RepoPath, Side, Status};
+use std::sync::Arc;
 
-use super::objects::Object;
-use super::tree::{Content, Delta, Entry};
-use super::{GitError, Limits, Repository, hunks};
+use pullmill_core::change::Side;
 
-/// How far a file is searched for a NUL byte, as git does it.
-const BINARY_WINDOW: usize = 8_000;
-/// How a file starts that only points to large file storage.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+use super::draft::LINK;
+use super::limits::Limits;
 
-impl Repository {
-    /// Both sides of every file.
-    pub(super) fn sides(
-        &self,
-        deltas: &[Delta],
-        limits: &Limits,
-    ) -> Result<Vec<(Side, Side)>, GitError> {
-        deltas
-            .iter()
-            .map(|delta| {
-                let old_path = delta.old_path.as_ref().unwrap_or(&delta.path);
-                let base = self.side(old_path, delta.old.as_ref(), limits)?;
-                let same = delta.old.as_ref().map(|entry| entry.content.id())
-                    == delta.new.as_ref().map(|entry| entry.content.id());
-                let head = match &delta.new {
-                    Some(new) if same && new.mode & 0o170_000 == 0o100_000 => base.clone(),
-                    new => self.side(&delta.path, new.as_ref(), limits)?,
-                };
-                Ok((base, head))
-            })
-            .collect()
+/// How far git looks for a NUL byte, the sign of a binary file.
+const BINARY_PREFIX: usize = 8_000;
+
+/// Longest target of a link that is kept.
+const MAX_LINK: usize = 4_096;
+
+/// Says what bytes of a file with this mode are.
+pub(crate) fn side_of(bytes: Arc<[u8]>, mode: Option<u32>, limits: &Limits) -> Side {
+    let size = bytes.len() as u64;
+    if mode == Some(LINK) {
+        let target = &bytes[..bytes.len().min(MAX_LINK)];
+        return Side::Symlink(String::from_utf8_lossy(target).into_owned());
     }
+    if bytes[..bytes.len().min(BINARY_PREFIX)].contains(&0) {
+        return Side::Binary { size };
+    }
+    if let Some(pointer) = Pointer::read(&bytes) {
+        return Side::Binary { size: pointer.size };
+    }
+    let longest = bytes
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or_default();
+    if size > limits.max_file_bytes || longest as u64 > limits.max_line_bytes {
+        return Side::TooLarge { size };
+    }
+    Side::Text(bytes)
+}
 
-    fn side(&self, path: &[u8], entry: Option<&Entry>, limits: &Limits) -> Result<Side, GitError> {
-        let Some(entry) = entry else {
-            return Ok(Side::Absent);
-        };
-        if entry.mode == 0o160_000 {
-            return Ok(Side::Submodule(entry.content.id().to_owned()));
+/// What git stores in place of a large file that Git LFS keeps elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pointer {
+    pub(super) sha256: String,
+    pub(super) size: u64,
+}
+
+impl Pointer {
+    /// Reads a pointer; anything that only resembles one is text, and reviewed as such.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > 200 {
+            return None;
         }
-        let object = match &entry.content {
-            Content::Object(id) => self.objects.blob(id, limits.max_file_bytes)?,
-            Content::File(_) => self.working_content(path, limits.max_file_bytes),
-        };
-        Ok(match object {
-            Object::Bytes(bytes) if entry.mode == 0o120_000 => {
-                Side::Symlink(RepoPath::from_bytes(&bytes).to_string())
-            }
-            Object::Bytes(bytes) => classify(bytes, limits),
-            Object::TooLarge(size) => Side::TooLarge { size },
-            Object::Missing(reason) => Side::Unavailable(reason),
+        let text = std::str::from_utf8(bytes).ok()?;
+        let mut lines = text.lines();
+        if lines.next()? != "version https://git-lfs.github.com/spec/v1" {
+            return None;
+        }
+        let sha256 = lines.next()?.strip_prefix("oid sha256:")?;
+        let size = lines.next()?.strip_prefix("size ")?.parse().ok()?;
+        let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (is_hash && lines.next().is_none()).then(|| Self {
+            sha256: sha256.to_owned(),
+            size,
         })
     }
 }
 
-/// Text, binary, or too large.
-pub(crate) fn classify(bytes: Vec<u8>, limits: &Limits) -> Side {
-    let size = bytes.len() as u64;
-    if bytes.iter().take(BINARY_WINDOW).any(|byte| *byte == 0) || bytes.starts_with(LFS_POINTER) {
-        return Side::Binary { size };
-    }
-    let has_long_line = bytes
-        .split(|byte| *byte == b'\n')
-        .any(|line| line.len() as u64 > limits.max_line_bytes);
-    if size > limits.max_file_bytes || has_long_line {
-        return Side::TooLarge { size };
-    }
-    Side::Text(bytes.into())
+/// Whether two texts differ only in `\r\n` against `\n`.
+pub(super) fn is_same_but_for_line_ends(one: &[u8], other: &[u8]) -> bool {
+    without_returns(one).eq(without_returns(other))
 }
 
-pub(super) fn file_change(delta: &Delta, base: Side, head: Side) -> FileChange {
-    let hunks = match (&base, &head) {
-        (Side::Text(before), Side::Text(after)) => hunks(before, after),
-        (Side::Text(before), Side::Absent) => hunks(before, b""),
-        (Side::Absent, Side::Text(after)) => hunks(b"", after),
-        _ => Vec::new(),
-    };
-    FileChange {
-        hunks,
-        base,
-        head,
-        ..bare(delta)
-    }
-}
-
-pub(super) fn unread_file(delta: &Delta, most: usize) -> FileChange {
-    let side = |entry: Option<&Entry>| match entry {
-        Some(_) => Side::Unavailable(format!("more than {most} files changed")),
-        None => Side::Absent,
-    };
-    FileChange {
-        base: side(delta.old.as_ref()),
-        head: side(delta.new.as_ref()),
-        ..bare(delta)
-    }
-}
-
-fn bare(delta: &Delta) -> FileChange {
-    let is_mode_only = delta.status == Status::Modified
-        && delta.old.as_ref().map(|entry| entry.content.id())
-            == delta.new.as_ref().map(|entry| entry.content.id());
-    FileChange {
-        path: RepoPath::from_bytes(&delta.path),
-        old_path: delta.old_path.as_deref().map(RepoPath::from_bytes),
-        status: if is_mode_only {
-            Status::ModeChanged
-        } else {
-            delta.status
-        },
-        old_mode: delta.old.as_ref().map(|entry| entry.mode),
-        new_mode: delta.new.as_ref().map(|entry| entry.mode),
-        base: Side::Absent,
-        head: Side::Absent,
-        hunks: Vec::new(),
-    }
+fn without_returns(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    bytes
+        .iter()
+        .enumerate()
+        .filter(|(place, byte)| **byte != b'\r' || bytes.get(place + 1) != Some(&b'\n'))
+        .map(|(_, byte)| *byte)
 }

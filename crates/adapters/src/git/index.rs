@@ -1,125 +1,126 @@
-//! The index: what is staged, and what git knows of the working files it wrote.
+//! Reads the index with the file times git noted in it, through `ls-files -s --debug`.
 
-use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read};
+use std::path::Path;
+use std::time::Duration;
 
-use super::tree::{Content, Entry};
-use super::{GitError, Repository};
+use super::error::GitError;
+use super::process::Process;
 
-/// One staged file with what git remembers of the working file.
-#[derive(Clone, Debug)]
+const MAX_ENTRIES: usize = 2_000_000;
+
+/// One line of the index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Staged {
+    pub(super) path: Vec<u8>,
     pub(super) mode: u32,
     pub(super) id: String,
-    pub(super) modified: (i64, u32),
+    /// 0, or 1 to 3 while a merge of this file is unresolved.
+    pub(super) stage: u8,
+    pub(super) changed: (i64, i64),
+    pub(super) modified: (i64, i64),
     pub(super) size: u64,
-    pub(super) is_skipped: bool,
+    flags: u32,
 }
 
-/// Set in an entry's flags if the file is left out of a sparse checkout.
-const SKIP_WORKTREE: u32 = 0x4000_0000;
-
-impl Repository {
-    /// What is staged, as a listing. Files in conflict are noted and taken with our side.
-    pub(super) fn staged(
-        &self,
-        notes: &mut Vec<String>,
-    ) -> Result<BTreeMap<Vec<u8>, Entry>, GitError> {
-        let index = self.index(notes)?;
-        let entry = |staged: Staged| Entry {
-            mode: staged.mode,
-            content: Content::Object(staged.id),
-        };
-        Ok(index
-            .into_iter()
-            .map(|(path, staged)| (path, entry(staged)))
-            .collect())
+impl Staged {
+    /// Whether the working file does not count: left out of a sparse checkout, or assumed unchanged.
+    pub(super) fn is_detached(&self) -> bool {
+        const ASSUMED: u32 = 0x8000;
+        const SKIPPED: u32 = 0x4000_0000;
+        self.flags & (ASSUMED | SKIPPED) != 0
     }
 
-    /// The index with stat data.
-    pub(super) fn index(
-        &self,
-        notes: &mut Vec<String>,
-    ) -> Result<BTreeMap<Vec<u8>, Staged>, GitError> {
-        if self.work_tree.is_none() {
-            return Err(GitError::Bare);
-        }
-        let raw = self.git.run("ls-files", &["-s", "-z", "--debug"])?;
-        let failed = GitError::Failed {
-            command: "ls-files",
-            reason: "its answer cannot be understood".to_owned(),
-        };
-        parse(&raw, notes).ok_or(failed)
+    /// Whether the entry only announces a file (`git add --intent-to-add`).
+    pub(super) fn is_announced(&self) -> bool {
+        self.flags & 0x2000_0000 != 0
     }
 }
 
-/// Reads `<mode> <id> <stage>` TAB path NUL, then five indented lines of stat data.
-fn parse(raw: &[u8], notes: &mut Vec<String>) -> Option<BTreeMap<Vec<u8>, Staged>> {
-    let mut index = BTreeMap::new();
-    let mut rest = raw;
-    while !rest.is_empty() {
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        let tab = rest[..end].iter().position(|byte| *byte == b'\t')?;
-        let header = std::str::from_utf8(&rest[..tab]).ok()?;
-        let path = rest[tab + 1..end].to_vec();
-        rest = &rest[end + 1..];
-        let mut stat = Vec::new();
-        while rest.starts_with(b"  ") {
-            let line_end = rest
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .map_or(rest.len(), |at| at + 1);
-            stat.push(String::from_utf8_lossy(&rest[..line_end]).into_owned());
-            rest = &rest[line_end..];
-        }
-        let mut words = header.split(' ');
-        let mode = u32::from_str_radix(words.next()?, 8).ok()?;
-        let id = words.next()?.to_owned();
-        let stage = words.next()?;
-        if stage != "0" {
-            if stage == "2" {
-                notes.push(format!(
-                    "{} is in conflict; our side is reviewed",
-                    String::from_utf8_lossy(&path)
-                ));
-            } else if stage == "3" || index.contains_key(&path) {
-                continue;
+/// A running `ls-files`.
+pub(super) struct Index {
+    process: Process,
+}
+
+impl Index {
+    /// Starts git in the top folder of the working tree.
+    pub(super) fn start(root: &Path, limit: Duration) -> Result<Self, GitError> {
+        let arguments = ["ls-files", "-s", "--debug", "-z", "--"];
+        let process = Process::start(root, &arguments, limit)?;
+        Ok(Self { process })
+    }
+
+    /// All entries, in git's order.
+    pub(super) fn read(mut self) -> Result<Vec<Staged>, GitError> {
+        self.process.close_input();
+        self.process.expect_answer();
+        let mut entries = Vec::new();
+        loop {
+            match read_entry(&mut self.process.output) {
+                Ok(Some(entry)) if entries.len() < MAX_ENTRIES => entries.push(entry),
+                Ok(Some(_)) => {
+                    return Err(GitError::Failed {
+                        command: "ls-files",
+                        message: format!("the index has more than {MAX_ENTRIES} entries"),
+                    });
+                }
+                Ok(None) => break,
+                Err(_) => return Err(self.process.failure("the index makes no sense")),
             }
         }
-        let (modified, size, flags) = stat_of(&stat);
-        index.insert(
-            path,
-            Staged {
-                mode,
-                id,
-                modified,
-                size,
-                is_skipped: flags & SKIP_WORKTREE != 0,
-            },
-        );
+        self.process.finish()?;
+        Ok(entries)
     }
-    Some(index)
 }
 
-/// Reads the lines `mtime: <s>:<ns>` and `size: <n> TAB flags: <hex>`.
-fn stat_of(lines: &[String]) -> ((i64, u32), u64, u32) {
-    let (mut modified, mut size, mut flags) = ((0, 0), u64::MAX, 0);
-    for line in lines {
-        let line = line.trim();
-        if let Some((seconds, nanoseconds)) = line
-            .strip_prefix("mtime: ")
-            .and_then(|time| time.split_once(':'))
-        {
-            modified = (
-                seconds.parse().unwrap_or(0),
-                nanoseconds.parse().unwrap_or(0),
-            );
-        } else if let Some((bytes, bits)) = line
-            .strip_prefix("size: ")
-            .and_then(|rest| rest.split_once('\t'))
-        {
-            size = bytes.parse().unwrap_or(u64::MAX);
-            flags = u32::from_str_radix(bits.trim_start_matches("flags: ").trim(), 16).unwrap_or(0);
-        }
+fn read_entry(output: &mut impl BufRead) -> io::Result<Option<Staged>> {
+    let mut head = Vec::new();
+    output.take(1 << 20).read_until(0, &mut head)?;
+    if head.is_empty() {
+        return Ok(None);
     }
-    (modified, size, flags)
+    let mut entry = parse_head(&head).ok_or(io::ErrorKind::InvalidData)?;
+    let mut line = Vec::new();
+    for _ in 0..5 {
+        line.clear();
+        output.take(1 << 10).read_until(b'\n', &mut line)?;
+        let text = std::str::from_utf8(&line).map_err(|_| io::ErrorKind::InvalidData)?;
+        note(&mut entry, text.trim()).ok_or(io::ErrorKind::InvalidData)?;
+    }
+    Ok(Some(entry))
+}
+
+/// Reads `MODE ID STAGE<tab>PATH<nul>`.
+fn parse_head(head: &[u8]) -> Option<Staged> {
+    let head = head.strip_suffix(b"\0")?;
+    let tab = head.iter().position(|byte| *byte == b'\t')?;
+    let mut words = std::str::from_utf8(&head[..tab]).ok()?.split(' ');
+    Some(Staged {
+        path: head[tab + 1..].to_vec(),
+        mode: u32::from_str_radix(words.next()?, 8).ok()?,
+        id: words.next()?.to_owned(),
+        stage: words.next()?.parse().ok()?,
+        ..Staged::default()
+    })
+}
+
+fn note(entry: &mut Staged, line: &str) -> Option<()> {
+    let (name, rest) = line.split_once(':')?;
+    match name {
+        "ctime" => entry.changed = time(rest)?,
+        "mtime" => entry.modified = time(rest)?,
+        "size" => {
+            let (size, flags) = rest.split_once("flags:")?;
+            entry.size = size.trim().parse().ok()?;
+            entry.flags = u32::from_str_radix(flags.trim(), 16).ok()?;
+        }
+        "dev" | "uid" => {}
+        _ => return None,
+    }
+    Some(())
+}
+
+fn time(text: &str) -> Option<(i64, i64)> {
+    let (seconds, nanoseconds) = text.trim().split_once(':')?;
+    Some((seconds.parse().ok()?, nanoseconds.parse().ok()?))
 }

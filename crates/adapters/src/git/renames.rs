@@ -1,149 +1,163 @@
-//! Renames among files that git did not compare: the index and the working tree.
+//! Finds renames and copies where git cannot: between a commit and the working tree or the index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use pullmill_core::change::Status;
+use pullmill_core::change::{FileChange, Side, Status};
 
-use super::objects::Object;
-use super::tree::{Content, Delta};
-use super::{GitError, Repository};
+use super::fill::Filled;
 
-/// More candidates than this are not compared by content.
-const MAX_COMPARED: usize = 40;
-/// Larger files are not compared by content.
-const MAX_BYTES: u64 = 256 << 10;
+/// Pairs of texts that are compared at most; beyond, only identical files are found.
+const MAX_PAIRS: usize = 10_000;
 
-/// Pairs deleted files with added ones of the same content, then of similar content (half the lines in common).
-pub(super) fn pair(
-    mut deltas: Vec<Delta>,
-    repository: &Repository,
-) -> Result<Vec<Delta>, GitError> {
-    if deltas
+/// Least share of a file that must stay, as git has it.
+const LEAST_PERCENT: u64 = 50;
+
+/// Joins deleted and added files that hold the same or nearly the same.
+pub(super) fn pair(files: &mut Vec<Filled>, notes: &mut Vec<String>) {
+    let added: Vec<usize> = places(files, Status::Added);
+    let mut sources: Vec<usize> = places(files, Status::Deleted);
+    let deleted = sources.len();
+    sources.extend(places(files, Status::Modified));
+    if added.is_empty() || sources.is_empty() {
+        return;
+    }
+    let mut moves = identical(files, &added, &sources);
+    let open: Vec<usize> = added
         .iter()
-        .any(|delta| matches!(delta.status, Status::Renamed | Status::Copied))
-    {
-        return Ok(deltas);
+        .copied()
+        .filter(|place| !moves.contains_key(place))
+        .collect();
+    if open.len().saturating_mul(sources.len()) <= MAX_PAIRS {
+        moves.extend(similar(files, &open, &sources));
+    } else if !open.is_empty() && deleted > 0 {
+        notes.push(format!(
+            "renames with edits were not looked for: {} new against {} other files",
+            open.len(),
+            sources.len()
+        ));
     }
-    let gone: Vec<usize> = positions(&deltas, Status::Deleted);
-    let come: Vec<usize> = positions(&deltas, Status::Added);
-    if gone.is_empty() || come.is_empty() {
-        return Ok(deltas);
-    }
-    let mut pairs = same_content(&deltas, &gone, &come);
-    if gone.len() <= MAX_COMPARED && come.len() <= MAX_COMPARED {
-        similar_content(&deltas, &gone, &come, repository, &mut pairs)?;
-    }
-    for (new, old) in &pairs {
-        let source = deltas[*old].clone();
-        let target = &mut deltas[*new];
-        target.status = Status::Renamed;
-        target.old_path = Some(source.path);
-        target.old = source.old;
-    }
-    let used: BTreeSet<usize> = pairs.into_values().collect();
-    let mut index = 0;
-    deltas.retain(|_| {
-        index += 1;
-        !used.contains(&(index - 1))
-    });
-    Ok(deltas)
+    join(files, &moves);
 }
 
-fn positions(deltas: &[Delta], status: Status) -> Vec<usize> {
-    (0..deltas.len())
-        .filter(|index| deltas[*index].status == status)
-        .collect()
+fn places(files: &[Filled], status: Status) -> Vec<usize> {
+    let is_one = |place: &usize| files[*place].file.status == status;
+    (0..files.len()).filter(is_one).collect()
 }
 
-fn same_content(deltas: &[Delta], gone: &[usize], come: &[usize]) -> BTreeMap<usize, usize> {
-    let id = |index: usize, is_old: bool| {
-        let entry = if is_old {
-            &deltas[index].old
-        } else {
-            &deltas[index].new
-        };
-        entry.as_ref().map(|entry| entry.content.id().to_owned())
-    };
-    let mut by_id: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for index in gone.iter().rev() {
-        by_id
-            .entry(id(*index, true).unwrap_or_default())
-            .or_default()
-            .push(*index);
-    }
-    let mut pairs = BTreeMap::new();
-    for index in come {
-        if let Some(old) = id(*index, false)
-            .and_then(|id| by_id.get_mut(&id))
-            .and_then(Vec::pop)
+/// New file to old file.
+type Moves = BTreeMap<usize, usize>;
+
+fn identical(files: &[Filled], added: &[usize], sources: &[usize]) -> Moves {
+    let mut by_id: BTreeMap<&str, usize> = BTreeMap::new();
+    for source in sources {
+        if let Some(id) = &files[*source].old_id
+            && !is_empty(&files[*source].file.base)
         {
-            pairs.insert(*index, old);
+            by_id.entry(id).or_insert(*source);
         }
     }
-    pairs
+    let found = added.iter().filter_map(|place| {
+        let id = files[*place].new_id.as_deref()?;
+        Some((*place, *by_id.get(id)?))
+    });
+    found.collect()
 }
 
-fn similar_content(
-    deltas: &[Delta],
-    gone: &[usize],
-    come: &[usize],
-    repository: &Repository,
-    pairs: &mut BTreeMap<usize, usize>,
-) -> Result<(), GitError> {
-    let mut lines = BTreeMap::new();
-    for index in gone.iter().chain(come) {
-        lines.insert(*index, line_counts(&deltas[*index], repository)?);
-    }
-    let mut candidates = Vec::new();
-    for new in come.iter().filter(|new| !pairs.contains_key(new)) {
-        for old in gone
+/// Empty files have nothing in common but that.
+fn is_empty(side: &Side) -> bool {
+    side.text().is_some_and(|text| text.is_empty())
+}
+
+fn similar(files: &[Filled], open: &[usize], sources: &[usize]) -> Moves {
+    let profiles: BTreeMap<usize, Profile> = sources
+        .iter()
+        .filter_map(|place| Some((*place, Profile::of(&files[*place].file.base)?)))
+        .collect();
+    let mut moves = Moves::new();
+    for place in open {
+        let Some(profile) = Profile::of(&files[*place].file.head) else {
+            continue;
+        };
+        let best = profiles
             .iter()
-            .filter(|old| !pairs.values().any(|used| used == *old))
-        {
-            let score = similarity(&lines[old], &lines[new]);
-            if score >= 50 {
-                candidates.push((std::cmp::Reverse(score), *new, *old));
+            .map(|(source, other)| (profile.percent(other), *source))
+            .filter(|(percent, _)| *percent >= LEAST_PERCENT)
+            .max_by_key(|(percent, source)| (*percent, std::cmp::Reverse(*source)));
+        if let Some((_, source)) = best {
+            moves.insert(*place, source);
+        }
+    }
+    moves
+}
+
+/// The lines of a text as hashes and lengths, sorted.
+struct Profile {
+    size: u64,
+    lines: Vec<(u64, u64)>,
+}
+
+impl Profile {
+    fn of(side: &Side) -> Option<Self> {
+        let text = side.text().filter(|text| !text.is_empty())?;
+        let mut lines: Vec<(u64, u64)> = text
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(|line| {
+                let mut hasher = DefaultHasher::new();
+                line.hash(&mut hasher);
+                (hasher.finish(), line.len() as u64)
+            })
+            .collect();
+        lines.sort_unstable();
+        Some(Self {
+            size: text.len() as u64,
+            lines,
+        })
+    }
+
+    /// The share of the larger text that both have in common.
+    fn percent(&self, other: &Self) -> u64 {
+        let larger = self.size.max(other.size);
+        if self.size.min(other.size) * 100 < larger * LEAST_PERCENT {
+            return 0;
+        }
+        let mut common = 0;
+        let mut others = other.lines.iter().peekable();
+        for line in &self.lines {
+            while others.next_if(|other| *other < line).is_some() {}
+            if others.next_if(|other| *other == line).is_some() {
+                common += line.1;
             }
         }
+        common * 100 / larger
     }
-    candidates.sort_unstable();
-    let mut used = BTreeSet::new();
-    for (_, new, old) in candidates {
-        if !pairs.contains_key(&new) && used.insert(old) {
-            pairs.insert(new, old);
-        }
-    }
-    Ok(())
 }
 
-fn line_counts(
-    delta: &Delta,
-    repository: &Repository,
-) -> Result<BTreeMap<Vec<u8>, usize>, GitError> {
-    let entry = delta.old.as_ref().or(delta.new.as_ref());
-    let object = match entry.map(|entry| &entry.content) {
-        Some(Content::Object(id)) => repository.objects.blob(id, MAX_BYTES)?,
-        Some(Content::File(_)) => repository.working_content(&delta.path, MAX_BYTES),
-        None => return Ok(BTreeMap::new()),
-    };
-    let mut counts = BTreeMap::new();
-    if let Object::Bytes(bytes) = object {
-        for line in bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.trim_ascii().is_empty())
-        {
-            *counts.entry(line.to_vec()).or_insert(0) += 1;
-        }
+/// The first new file takes a deleted file's place; further ones, and those of files that stay, are copies.
+fn join(files: &mut Vec<Filled>, moves: &Moves) {
+    let mut gone: Vec<usize> = Vec::new();
+    for (place, source) in moves {
+        let old = files[*source].file.clone();
+        let status = if old.status == Status::Deleted && !gone.contains(source) {
+            gone.push(*source);
+            Status::Renamed
+        } else {
+            Status::Copied
+        };
+        let FileChange {
+            path,
+            old_mode,
+            base,
+            ..
+        } = old;
+        let file = &mut files[*place].file;
+        file.status = status;
+        file.old_path = Some(path);
+        file.old_mode = old_mode;
+        file.base = base;
     }
-    Ok(counts)
-}
-
-/// Lines in common, in percent of the longer file.
-fn similarity(a: &BTreeMap<Vec<u8>, usize>, b: &BTreeMap<Vec<u8>, usize>) -> usize {
-    let common: usize = a
-        .iter()
-        .map(|(line, count)| (*count).min(b.get(line).copied().unwrap_or(0)))
-        .sum();
-    let longest = a.values().sum::<usize>().max(b.values().sum());
-    (common * 100).checked_div(longest).unwrap_or(0)
+    gone.sort_unstable();
+    for place in gone.into_iter().rev() {
+        files.remove(place);
+    }
 }

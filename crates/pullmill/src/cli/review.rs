@@ -123,6 +123,7 @@ fn limits(configured: &policy::Limits) -> Limits {
         max_file_bytes: configured.max_file_bytes,
         max_line_bytes: configured.max_line_bytes,
         max_files: configured.max_files,
+        ..Limits::default()
     }
 }
 
