@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pullmill_core::change::{Change, FileChange, RepoPath};
+use pullmill_core::policy;
 use thiserror::Error;
 
 pub(crate) use content::classify;
@@ -100,10 +101,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::from(&policy::Limits::default())
+    }
+}
+
+impl From<&policy::Limits> for Limits {
+    fn from(configured: &policy::Limits) -> Self {
         Self {
-            max_file_bytes: 2 << 20,
-            max_line_bytes: 1 << 20,
-            max_files: 5_000,
+            max_file_bytes: configured.max_file_bytes,
+            max_line_bytes: configured.max_line_bytes,
+            max_files: configured.max_files,
         }
     }
 }
@@ -207,7 +214,8 @@ impl Repository {
     /// # Errors
     /// If the object store cannot be read.
     pub fn read(&self, commit: &str, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
-        self.objects.read(&format!("{commit}:{path}"), "blob")
+        let name = [commit.as_bytes(), b":", &path.to_bytes()].concat();
+        self.objects.read(&name, "blob")
     }
 
     /// The files of a folder at a commit, not of the folders in it.
@@ -216,7 +224,10 @@ impl Repository {
     /// If the object store cannot be read.
     pub fn list(&self, commit: &str, folder: &str) -> Result<Vec<RepoPath>, GitError> {
         let folder = folder.trim_end_matches('/');
-        let Some(tree) = self.objects.read(&format!("{commit}:{folder}"), "tree")? else {
+        let Some(tree) = self
+            .objects
+            .read(format!("{commit}:{folder}").as_bytes(), "tree")?
+        else {
             return Ok(Vec::new());
         };
         let names = tree::file_names(&tree, commit.len() / 2);
@@ -252,22 +263,21 @@ impl Repository {
         head: &End,
         notes: &mut Vec<String>,
     ) -> Result<Vec<Delta>, GitError> {
-        let deltas = match (base, head) {
+        let mut deltas = match (base, head) {
             (End::Commit(base), End::Commit(head)) => self.git.diff_tree(base, head)?,
             (End::Nothing, End::Commit(head)) => {
                 self.git.diff_tree(empty_tree(head.len()), head)?
             }
             (base, End::Index) => {
                 let after = self.staged(notes)?;
-                tree::compare(&self.entries(base)?, &after)
+                renames::pair(tree::compare(&self.entries(base)?, &after), self)?
             }
             (base, _) => {
                 let before = self.entries(base)?;
                 let after = self.working(&before, notes)?;
-                tree::compare(&before, &after)
+                renames::pair(tree::compare(&before, &after), self)?
             }
         };
-        let mut deltas = renames::pair(deltas, self)?;
         deltas.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(deltas)
     }
@@ -341,7 +351,7 @@ impl Repository {
     pub(crate) fn object(&self, id: &str) -> Result<Option<Vec<u8>>, GitError> {
         let is_id = id.len() >= 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_id {
-            self.objects.read(id, "blob")
+            self.objects.read(id.as_bytes(), "blob")
         } else {
             Ok(None)
         }

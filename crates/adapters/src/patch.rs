@@ -6,6 +6,9 @@ use thiserror::Error;
 
 use crate::git::{self, Limits, Repository};
 
+const SYMLINK: u32 = 0o120_000;
+const SUBMODULE: u32 = 0o160_000;
+
 /// Why a patch could not be read.
 #[derive(Debug, Error)]
 pub enum PatchError {
@@ -44,8 +47,13 @@ pub fn read(
         ));
     }
     for (index, patch) in patches.into_iter().enumerate() {
-        let repository = repository.filter(|_| index < most);
-        files.push(file(patch, repository, limits)?);
+        let sides = if index < most {
+            sides(&patch, repository, limits)?
+        } else {
+            let reason = format!("more than {most} files changed");
+            existing(patch.status, &Side::Unavailable(reason))
+        };
+        files.push(file(patch, sides));
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let base = match repository {
@@ -61,13 +69,8 @@ pub fn read(
     })
 }
 
-fn file(
-    patch: FilePatch,
-    repository: Option<&Repository>,
-    limits: &Limits,
-) -> Result<FileChange, PatchError> {
-    let (base, head) = sides(&patch, repository, limits)?;
-    Ok(FileChange {
+fn file(patch: FilePatch, (base, head): (Side, Side)) -> FileChange {
+    FileChange {
         path: patch.path,
         old_path: patch.old_path,
         status: patch.status,
@@ -76,7 +79,16 @@ fn file(
         base,
         head,
         hunks: patch.hunks,
-    })
+    }
+}
+
+/// One side for each that a file of this status has.
+fn existing(status: Status, side: &Side) -> (Side, Side) {
+    match status {
+        Status::Added => (Side::Absent, side.clone()),
+        Status::Deleted => (side.clone(), Side::Absent),
+        _ => (side.clone(), side.clone()),
+    }
 }
 
 fn sides(
@@ -85,23 +97,35 @@ fn sides(
     limits: &Limits,
 ) -> Result<(Side, Side), PatchError> {
     if patch.binary {
-        let side = || Side::Binary { size: 0 };
-        return Ok(match patch.status {
-            Status::Added => (Side::Absent, side()),
-            Status::Deleted => (side(), Side::Absent),
-            _ => (side(), side()),
-        });
+        return Ok(existing(patch.status, &Side::Binary { size: 0 }));
     }
+    let base = || stored(whole(patch, LineKind::Removed), patch.old_mode, limits);
+    let head = || stored(whole(patch, LineKind::Added), patch.new_mode, limits);
     match patch.status {
-        Status::Added => Ok((
-            Side::Absent,
-            git::classify(whole(patch, LineKind::Added), limits),
-        )),
-        Status::Deleted => Ok((
-            git::classify(whole(patch, LineKind::Removed), limits),
-            Side::Absent,
-        )),
+        Status::Added => Ok((Side::Absent, head())),
+        Status::Deleted => Ok((base(), Side::Absent)),
+        // A link or a submodule is one line, which the patch holds whole.
+        _ if patch.old_mode.is_some_and(is_special) || patch.new_mode.is_some_and(is_special) => {
+            Ok((base(), head()))
+        }
         _ => changed(patch, repository, limits),
+    }
+}
+
+fn is_special(mode: u32) -> bool {
+    matches!(mode, SYMLINK | SUBMODULE)
+}
+
+/// What a file of this mode holds.
+fn stored(bytes: Vec<u8>, mode: Option<u32>, limits: &Limits) -> Side {
+    match mode {
+        Some(SYMLINK) => Side::Symlink(RepoPath::from_bytes(&bytes).to_string()),
+        Some(SUBMODULE) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let commit = text.trim().trim_start_matches("Subproject commit ");
+            Side::Submodule(commit.to_owned())
+        }
+        _ => git::classify(bytes, limits),
     }
 }
 

@@ -13,13 +13,18 @@ pub(super) struct Staged {
     pub(super) modified: (i64, u32),
     pub(super) size: u64,
     pub(super) is_skipped: bool,
+    pub(super) is_announced: bool,
 }
 
 /// Set in an entry's flags if the file is left out of a sparse checkout.
 const SKIP_WORKTREE: u32 = 0x4000_0000;
+/// Set in an entry's flags if the file is only announced, by `git add --intent-to-add`.
+const INTENT_TO_ADD: u32 = 0x2000_0000;
+/// The stage of a file in conflict that holds what the present branch has.
+const OURS: &str = "2";
 
 impl Repository {
-    /// What is staged, as a listing. Files in conflict are noted and taken with our side.
+    /// What is staged, as a listing. Files in conflict are noted and taken as the present branch has them.
     pub(super) fn staged(
         &self,
         notes: &mut Vec<String>,
@@ -31,6 +36,7 @@ impl Repository {
         };
         Ok(index
             .into_iter()
+            .filter(|(_, staged)| !staged.is_announced)
             .map(|(path, staged)| (path, entry(staged)))
             .collect())
     }
@@ -76,12 +82,12 @@ fn parse(raw: &[u8], notes: &mut Vec<String>) -> Option<BTreeMap<Vec<u8>, Staged
         let id = words.next()?.to_owned();
         let stage = words.next()?;
         if stage != "0" {
-            if stage == "2" {
-                notes.push(format!(
-                    "{} is in conflict; our side is reviewed",
-                    String::from_utf8_lossy(&path)
-                ));
-            } else if stage == "3" || index.contains_key(&path) {
+            let note = format!("{} is in conflict", String::from_utf8_lossy(&path));
+            // All stages of a path stand together.
+            if notes.last() != Some(&note) {
+                notes.push(note);
+            }
+            if stage != OURS {
                 continue;
             }
         }
@@ -94,6 +100,7 @@ fn parse(raw: &[u8], notes: &mut Vec<String>) -> Option<BTreeMap<Vec<u8>, Staged
                 modified,
                 size,
                 is_skipped: flags & SKIP_WORKTREE != 0,
+                is_announced: flags & INTENT_TO_ADD != 0,
             },
         );
     }

@@ -52,13 +52,16 @@ impl Objects {
     }
 
     /// Reads one object of a type by any name git understands.
-    pub(super) fn read(&self, name: &str, wanted: &str) -> Result<Option<Vec<u8>>, GitError> {
+    pub(super) fn read(&self, name: &[u8], wanted: &str) -> Result<Option<Vec<u8>>, GitError> {
         let (kind, object) = self.ask(name, MAX_CONFIG_BYTES)?;
         match object {
             Object::Bytes(bytes) if kind == wanted => Ok(Some(bytes)),
             Object::TooLarge(size) => Err(GitError::Failed {
                 command: "cat-file",
-                reason: format!("`{name}` has {size} bytes; at most {MAX_CONFIG_BYTES} are read"),
+                reason: format!(
+                    "`{}` has {size} bytes; at most {MAX_CONFIG_BYTES} are read",
+                    String::from_utf8_lossy(name)
+                ),
             }),
             Object::Bytes(_) | Object::Missing(_) => Ok(None),
         }
@@ -66,7 +69,7 @@ impl Objects {
 
     /// Reads a blob of at most so many bytes.
     pub(super) fn blob(&self, id: &str, at_most: u64) -> Result<Object, GitError> {
-        let (kind, object) = self.ask(id, at_most)?;
+        let (kind, object) = self.ask(id.as_bytes(), at_most)?;
         Ok(match object {
             Object::Bytes(_) if kind != "blob" => {
                 Object::Missing(format!("object {id} is a {kind}, not a file"))
@@ -75,7 +78,7 @@ impl Objects {
         })
     }
 
-    fn ask(&self, name: &str, at_most: u64) -> Result<(String, Object), GitError> {
+    fn ask(&self, name: &[u8], at_most: u64) -> Result<(String, Object), GitError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..2 {
             let batch = match &mut *open {
@@ -90,7 +93,10 @@ impl Objects {
         }
         Ok((
             String::new(),
-            Object::Missing(format!("object {name} cannot be read")),
+            Object::Missing(format!(
+                "object {} cannot be read",
+                String::from_utf8_lossy(name)
+            )),
         ))
     }
 
@@ -114,14 +120,14 @@ impl Objects {
 
 impl Batch {
     /// Asks for one object. The answer is `<id> <type> <size>` NL content NL, or `<name> missing` NL.
-    fn ask(&mut self, name: &str, at_most: u64) -> io::Result<(String, Object)> {
-        if name.contains('\n') {
+    fn ask(&mut self, name: &[u8], at_most: u64) -> io::Result<(String, Object)> {
+        if name.contains(&b'\n') {
             return Ok((
                 String::new(),
                 Object::Missing("a name with a line break cannot be asked for".to_owned()),
             ));
         }
-        writeln!(self.to, "{name}")?;
+        self.to.write_all(&[name, b"\n"].concat())?;
         self.to.flush()?;
         let mut header = String::new();
         if self.from.read_line(&mut header)? == 0 {

@@ -28,7 +28,27 @@ impl Repository {
         let base = lines
             .next()
             .map_or(End::Nothing, |id| End::Commit(id.to_owned()));
+        if let (End::Nothing, End::Commit(id)) = (&base, &head) {
+            self.check_is_first(id, range)?;
+        }
         Ok((base, head))
+    }
+
+    /// At the end of a shallow clone git hides parents; without one, everything would look new.
+    fn check_is_first(&self, commit: &str, given: &str) -> Result<(), GitError> {
+        let raw = self.objects.read(commit.as_bytes(), "commit")?;
+        let header = raw.unwrap_or_default();
+        let mut lines = header
+            .split(|byte| *byte == b'\n')
+            .take_while(|line| !line.is_empty());
+        if lines.any(|line| line.starts_with(b"parent ")) {
+            return Err(GitError::BadRevision {
+                given: given.to_owned(),
+                reason: "its parent is not in this shallow clone; `git fetch --deepen=1` gets it"
+                    .to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// The merge base of a revision and the last commit.

@@ -18,12 +18,6 @@ pub(super) fn pair(
     mut deltas: Vec<Delta>,
     repository: &Repository,
 ) -> Result<Vec<Delta>, GitError> {
-    if deltas
-        .iter()
-        .any(|delta| matches!(delta.status, Status::Renamed | Status::Copied))
-    {
-        return Ok(deltas);
-    }
     let gone: Vec<usize> = positions(&deltas, Status::Deleted);
     let come: Vec<usize> = positions(&deltas, Status::Added);
     if gone.is_empty() || come.is_empty() {
@@ -51,8 +45,14 @@ pub(super) fn pair(
 
 fn positions(deltas: &[Delta], status: Status) -> Vec<usize> {
     (0..deltas.len())
-        .filter(|index| deltas[*index].status == status)
+        .filter(|index| deltas[*index].status == status && is_file(&deltas[*index]))
         .collect()
+}
+
+/// Links and submodules are not moved but made anew.
+fn is_file(delta: &Delta) -> bool {
+    let entry = delta.old.as_ref().or(delta.new.as_ref());
+    entry.is_some_and(|entry| entry.mode & 0o170_000 == 0o100_000)
 }
 
 fn same_content(deltas: &[Delta], gone: &[usize], come: &[usize]) -> BTreeMap<usize, usize> {

@@ -7,9 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pullmill_adapters::git::{GitError, Limits, Repository, Wanted};
-use pullmill_adapters::patch;
+use pullmill_adapters::patch::{self, PatchError};
 use pullmill_core::change::Change;
-use pullmill_core::policy;
 
 use super::failure::{Failure, Status};
 use super::output::OutputArgs;
@@ -52,7 +51,7 @@ pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
     let source = Source::open(args)?;
     let change = source.change(&Limits::default())?;
     let settings = Settings::read(source.ground(&change), &args.output.overrides())?;
-    let limits = limits(&settings.policy.limits);
+    let limits = Limits::from(&settings.policy.limits);
     let reviewer = Reviewer::new(analyzer, settings)?;
     // The configuration is known only after the change's base is, so other limits mean another reading.
     let change = if limits == Limits::default() {
@@ -91,7 +90,7 @@ impl Source {
     fn change(&self, limits: &Limits) -> Result<Change, Failure> {
         match (&self.patch, &self.repository) {
             (Some(patch), repository) => patch::read(patch, repository.as_ref(), limits)
-                .map_err(|error| Failure::new(Status::Data, error)),
+                .map_err(|error| patch_failure(&error)),
             (None, Some(repository)) => repository
                 .change(&self.wanted, limits)
                 .map_err(|error| git_failure(&error)),
@@ -114,14 +113,6 @@ fn wanted(args: &ReviewArgs) -> Wanted {
         (None, Some(base)) => Wanted::Base(base.clone()),
         (None, None) if args.staged => Wanted::Staged,
         (None, None) => Wanted::Default,
-    }
-}
-
-fn limits(configured: &policy::Limits) -> Limits {
-    Limits {
-        max_file_bytes: configured.max_file_bytes,
-        max_line_bytes: configured.max_line_bytes,
-        max_files: configured.max_files,
     }
 }
 
@@ -151,5 +142,17 @@ fn read_patch(argument: &OsString) -> Result<Vec<u8>, Failure> {
 }
 
 fn git_failure(error: &GitError) -> Failure {
-    Failure::new(Status::NoInput, error)
+    let status = match error {
+        GitError::NoGit(_) => Status::Unavailable,
+        GitError::BadRevision { .. } => Status::Usage,
+        _ => Status::NoInput,
+    };
+    Failure::new(status, error)
+}
+
+fn patch_failure(error: &PatchError) -> Failure {
+    match error {
+        PatchError::Git(error) => git_failure(error),
+        other => Failure::new(Status::Data, other),
+    }
 }
