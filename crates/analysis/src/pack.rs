@@ -299,12 +299,10 @@ fn compile(
     }
     let models = models_of(language, models, &mut problems);
     match MatchRules::new(language, shapes) {
-        Ok(matching) if problems.is_empty() => {
-            Ok(LanguageRules {
-                matching,
-                flow: FlowRules::new(&models, flows),
-            })
-        }
+        Ok(matching) if problems.is_empty() => Ok(LanguageRules {
+            matching,
+            flow: FlowRules::new(&models, flows),
+        }),
         Ok(_) => Err(problems),
         Err(found) => Err([problems, found].concat()),
     }

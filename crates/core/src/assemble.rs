@@ -3,7 +3,6 @@
 mod baseline;
 mod cause;
 mod cover;
-mod floors;
 mod headline;
 mod kind;
 mod merge;
@@ -19,25 +18,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, FileChange, RepoPath};
 use crate::coverage::{FileCoverage, Outcome, SkipReason};
-use crate::finding::{Agent, Finding, Severity};
+use crate::finding::{Agent, Finding};
 use crate::job::JobReport;
+use crate::policy::Policy;
 use crate::review::{
     AgentEvidence, Review, SCHEMA_VERSION, Subject, SubjectKind, Summary, Suppressed,
 };
 use crate::{risk, verdict};
 
-pub use floors::FloorRule;
 pub use merge::family;
 
 /// What the configuration says about judging and showing; the default needs no configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Least severity that fails a change.
-    pub fail_on: Severity,
-    /// Paths that raise the risk; the default is [`FloorRule::defaults`].
-    pub floors: Vec<FloorRule>,
-    /// How many findings are shown; all of them count for verdict and risk.
-    pub max_findings: usize,
+    /// What fails a change, what raises its risk and how many findings are shown.
+    pub policy: Policy,
     /// How many leading folders of a path name its component.
     pub component_depth: usize,
     /// Findings that people have set aside.
@@ -47,9 +42,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            fail_on: Severity::High,
-            floors: FloorRule::defaults(),
-            max_findings: 100,
+            policy: Policy::default(),
             component_depth: 1,
             baseline: Vec::new(),
         }
@@ -117,7 +110,7 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
         suppressed: caused.suppressed,
         merged,
         coverage,
-        floors: floors::touched(&files, &settings.floors),
+        floors: settings.policy.floors(&files),
         notes,
     };
     judge(parts, &analyses.incomplete, settings)
@@ -167,7 +160,7 @@ fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review
         (&a.location, &a.rule, &a.fingerprint).cmp(&(&b.location, &b.rule, &b.fingerprint))
     });
     let risk = risk::assess(&findings, &parts.floors);
-    let verdict = verdict::decide(&findings, &parts.coverage, incomplete, settings.fail_on);
+    let verdict = verdict::decide(&findings, &parts.coverage, incomplete, &settings.policy);
     let agents = evidence(&findings, &parts.coverage, incomplete);
     let is_complete = agents.iter().all(|agent| agent.is_complete);
     headline::add_findings(&mut parts.summary, &findings, is_complete);
@@ -182,13 +175,13 @@ fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review
             parts.merged
         ));
     }
-    if findings.len() > settings.max_findings {
+    let most = usize::try_from(settings.policy.review.max_findings).unwrap_or(usize::MAX);
+    if findings.len() > most {
         parts.notes.push(format!(
-            "{} of {} findings are shown, the worst first; all of them count for verdict and risk",
-            settings.max_findings,
+            "{most} of {} findings are shown, the worst first; all of them count for verdict and risk",
             findings.len()
         ));
-        findings.truncate(settings.max_findings);
+        findings.truncate(most);
     }
     Review {
         schema_version: SCHEMA_VERSION,

@@ -5,7 +5,6 @@ pub mod baseline;
 pub mod change;
 pub mod coverage;
 pub mod finding;
-pub mod glob;
 pub mod hunk;
 pub mod job;
 pub mod policy;

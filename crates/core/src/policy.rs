@@ -1,6 +1,7 @@
 //! The repository configuration `.pullmill.toml`: what it may say, and what it then means. Reads no file itself.
 
 mod check;
+mod floor;
 mod glob;
 mod key;
 mod print;
@@ -24,7 +25,6 @@ pub use rule_pattern::{BadRulePattern, RulePattern};
 use crate::change::RepoPath;
 use crate::finding::{Finding, Severity};
 use crate::job::Setup;
-use crate::risk::Floor;
 
 /// Where the configuration stands in a repository.
 pub const FILE_NAME: &str = ".pullmill.toml";
@@ -285,20 +285,6 @@ impl Policy {
             .filter(|(pattern, _)| pattern.matches(rule))
             .max_by_key(|(pattern, _)| pattern.as_str().len())
             .map(|(_, severity)| *severity)
-    }
-
-    /// The floors that a change of these paths meets, each with the first path that met it.
-    pub fn floors<'p>(&self, paths: impl Iterator<Item = &'p RepoPath> + Clone) -> Vec<Floor> {
-        let met = |rule: &FloorRule| {
-            let mut paths = paths.clone();
-            let path = paths.find(|path| rule.paths.matches(path))?;
-            Some(Floor {
-                name: rule.name.clone(),
-                score: rule.score,
-                path: path.clone(),
-            })
-        };
-        self.risk.floors.iter().filter_map(met).collect()
     }
 
     fn rules_for<'a>(&'a self, path: &'a RepoPath) -> impl Iterator<Item = &'a PathRule> {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::{FileCoverage, Outcome};
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
+use crate::policy::Policy;
 
 /// The judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// Judges a change by decision 1: fail on an open finding at or above `fail_on`, else inconclusive if
+/// Judges a change by decision 1: fail on an open finding that the policy blocks, else inconclusive if
 /// anything that counts was left out, else pass.
 ///
 /// `incomplete` names what else was not done, e.g. a patch whose files could not be had.
@@ -47,20 +48,17 @@ pub fn decide(
     findings: &[Finding],
     coverage: &[FileCoverage],
     incomplete: &[String],
-    fail_on: Severity,
+    policy: &Policy,
 ) -> Verdict {
     let blocking = findings
         .iter()
-        .filter(|finding| finding.severity >= fail_on)
+        .filter(|finding| policy.is_blocking(finding))
         .count();
     let mut gaps: Vec<String> = coverage.iter().filter_map(gap).collect();
     gaps.extend(incomplete.iter().cloned());
     if blocking > 0 {
         let noun = if blocking == 1 { "finding" } else { "findings" };
-        let mut reasons = vec![format!(
-            "{blocking} open {noun} of severity {} or worse",
-            fail_on.word()
-        )];
+        let mut reasons = vec![format!("{blocking} open {noun} {}", threshold(policy))];
         reasons.append(&mut gaps);
         return Verdict {
             outlook: Outlook::Fail,
@@ -69,8 +67,8 @@ pub fn decide(
     }
     if gaps.is_empty() {
         let reason = format!(
-            "everything was assessed; no open finding of severity {} or worse",
-            fail_on.word()
+            "everything was assessed; no open finding {}",
+            threshold(policy)
         );
         return Verdict {
             outlook: Outlook::Pass,
@@ -81,6 +79,14 @@ pub fn decide(
         outlook: Outlook::Inconclusive,
         reasons: gaps,
     }
+}
+
+/// What a finding must be to block, in words.
+fn threshold(policy: &Policy) -> String {
+    if policy.paths.iter().any(|rule| rule.fail_on.is_some()) {
+        return "at or above the threshold of its path".to_owned();
+    }
+    format!("of severity {} or worse", policy.review.fail_on.word())
 }
 
 fn gap(file: &FileCoverage) -> Option<String> {

@@ -30,9 +30,9 @@ Exit status:
   0   pass: everything was assessed and nothing at or above the threshold is open
   1   fail: a finding at or above the threshold is open
   2   inconclusive: something that counts was not assessed
-  64  the command line is wrong
+  64  the command line is wrong, or names a commit that is not there
   65  the input is wrong: a patch, a baseline
-  66  the input is not there: a file, a repository, a commit
+  66  the input is not there: a file, a repository
   69  a program that is needed is missing or too old: git
   70  a mistake in pullmill itself
   73  a file could not be written

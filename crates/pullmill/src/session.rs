@@ -42,13 +42,19 @@ pub fn start(limits: Limits) -> Result<ChildAnalyzer, Failure> {
 pub struct Reviewer {
     analyzer: ChildAnalyzer,
     settings: Settings,
+    judging: assemble::Settings,
 }
 
 impl Reviewer {
     /// Prepares the children for the settings.
     pub fn new(mut analyzer: ChildAnalyzer, settings: Settings) -> Result<Self, Failure> {
         analyzer.set_up(&settings.setup()).map_err(refused)?;
-        Ok(Self { analyzer, settings })
+        let judging = settings.for_assembly();
+        Ok(Self {
+            analyzer,
+            settings,
+            judging,
+        })
     }
 
     /// Reviews one change.
@@ -96,12 +102,11 @@ impl Reviewer {
         self.check()?;
         let met: tree::Met = met.into_inner().unwrap_or_else(PoisonError::into_inner);
         let analyses = self.analyses(met.skipped, met.asked.into_iter().zip(reports));
-        let settings = self.settings.for_assembly();
-        Ok(assemble::scan(&tree.label, &analyses, &settings))
+        Ok(assemble::scan(&tree.label, &analyses, &self.judging))
     }
 
     fn judge(&self, change: &Change, analyses: &Analyses) -> Review {
-        assemble::review(change, analyses, &self.settings.for_assembly())
+        assemble::review(change, analyses, &self.judging)
     }
 
     fn analyse(

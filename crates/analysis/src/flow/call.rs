@@ -10,8 +10,8 @@ use super::model::{Candidates, NamePattern, Selector, When};
 use super::rules::{ALL_DANGERS, Dangers, Source};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
-    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value, mark_bit,
-    merge_flows,
+    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value,
+    mark_bit, merge_flows,
 };
 
 /// A call with its receiver and arguments evaluated.
@@ -293,14 +293,27 @@ impl<'a> Run<'a> {
     }
 
     fn may_follow(&self, id: FunctionId) -> bool {
-        self.activations.len() <= MAX_DEPTH && !self.activations.iter().any(|activation| activation.function == id)
+        self.activations.len() <= MAX_DEPTH
+            && !self
+                .activations
+                .iter()
+                .any(|activation| activation.function == id)
     }
 
     /// Whether following a call can show anything: something untrusted goes in, or may come out.
-    fn is_worth_following(&self, id: FunctionId, receiver: Option<&Value>, call: &Evaluated<'a>, state: &State) -> bool {
-        let carries = |value: &Value| value.function.is_some() || !state.flows(value, true).is_empty();
+    fn is_worth_following(
+        &self,
+        id: FunctionId,
+        receiver: Option<&Value>,
+        call: &Evaluated<'a>,
+        state: &State,
+    ) -> bool {
+        let carries =
+            |value: &Value| value.function.is_some() || !state.flows(value, true).is_empty();
         self.may_bring_flows(id)
-            || self.has_flows.get() && (self.unit.functions[id].is_closure || receiver.into_iter().chain(&call.arguments).any(carries))
+            || self.has_flows.get()
+                && (self.unit.functions[id].is_closure
+                    || receiver.into_iter().chain(&call.arguments).any(carries))
     }
 
     fn run_inside(
@@ -626,7 +639,11 @@ impl<'a> Run<'a> {
         let Some((receiver, expr)) = &call.receiver else {
             return Vec::new();
         };
-        if !receiver.flows.iter().any(|flow| flow.marks & COLLECTION != 0) {
+        if !receiver
+            .flows
+            .iter()
+            .any(|flow| flow.marks & COLLECTION != 0)
+        {
             return Vec::new();
         }
         let first = call.call.arguments.first();

@@ -567,7 +567,9 @@ impl<'a> Run<'a> {
     /// Any element of a value that is gone through.
     pub(crate) fn element(&mut self, value: &Value, state: &State) -> Value {
         let mut element = match state.object(value) {
-            Some(object) if self.unit.maps_yield_keys && object.kind == Some(ContainerKind::Map) => {
+            Some(object)
+                if self.unit.maps_yield_keys && object.kind == Some(ContainerKind::Map) =>
+            {
                 Value::default()
             }
             Some(object) => object.any(),

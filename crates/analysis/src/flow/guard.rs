@@ -198,8 +198,14 @@ impl<'a> Run<'a> {
         };
         let needed = guard.needs.map_or(0, mark_bit);
         // What holds for a part, such as a file's extension, says nothing of the rest.
-        let counts = |flow: &Flow| flow.marks & needed == needed && (needed != 0 || flow.marks & PART == 0);
-        let sources: Vec<u64> = state.flows(value, true).into_iter().filter(counts).map(|flow| flow.source).collect();
+        let counts =
+            |flow: &Flow| flow.marks & needed == needed && (needed != 0 || flow.marks & PART == 0);
+        let sources: Vec<u64> = state
+            .flows(value, true)
+            .into_iter()
+            .filter(counts)
+            .map(|flow| flow.source)
+            .collect();
         state.clear(&sources, guard.clears);
     }
 

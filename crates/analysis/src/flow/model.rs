@@ -448,8 +448,14 @@ impl<T: Clone> NameIndex<T> {
 /// The last two segments of a name, the last one first; constructors are written by their class name.
 fn written_segments(name: &str) -> Vec<String> {
     let name = name.trim_end_matches(".<new>").trim_end_matches(".*");
-    let mut segments = name.rsplit(['.', '/']).map(|segment| segment.trim_start_matches('$').to_owned());
-    segments.by_ref().filter(|segment| !segment.is_empty() && segment != "*").take(2).collect()
+    let mut segments = name
+        .rsplit(['.', '/'])
+        .map(|segment| segment.trim_start_matches('$').to_owned());
+    segments
+        .by_ref()
+        .filter(|segment| !segment.is_empty() && segment != "*")
+        .take(2)
+        .collect()
 }
 
 /// The names under which something may be known: through imports, and through the type of its receiver.

@@ -59,6 +59,7 @@ impl Words {
             words.uses.insert(index);
         }
         words.automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
             .match_kind(MatchKind::Standard)
             .build(&words.words)
             .ok();

@@ -129,43 +129,66 @@ impl FlowRules {
     /// Of each source, the words that a text that uses it holds (its last segment and the one before), and its label.
     pub(crate) fn source_segments(&self) -> Vec<(Vec<String>, u32)> {
         let label = |(words, source): (Vec<String>, &Arc<Source>)| (words, source.label);
-        let both = self.source_calls.segments().chain(self.source_fields.segments()).map(label);
+        let both = self
+            .source_calls
+            .segments()
+            .chain(self.source_fields.segments())
+            .map(label);
         let parameters = [
             &self.source_parameter_types,
             &self.source_parameter_annotations,
             &self.source_function_annotations,
         ];
-        let single = parameters.into_iter().flat_map(NameIndex::segments).map(label);
+        let single = parameters
+            .into_iter()
+            .flat_map(NameIndex::segments)
+            .map(label);
         let single = single.map(|(words, label)| (words.into_iter().take(1).collect(), label));
         both.chain(single).collect()
     }
 
     /// Last segments of sinks, and the labels that they take.
     pub(crate) fn sink_words(&self) -> Vec<(String, u32)> {
-        let indexes = [&self.sink_calls, &self.sink_assigns, &self.sink_stores, &self.sink_returns];
+        let indexes = [
+            &self.sink_calls,
+            &self.sink_assigns,
+            &self.sink_stores,
+            &self.sink_returns,
+        ];
         let named = indexes.into_iter().flat_map(NameIndex::segments);
         named
-            .filter_map(|(words, (rule, _))| Some((words.into_iter().next()?, self.rules[*rule].labels)))
+            .filter_map(|(words, (rule, _))| {
+                Some((words.into_iter().next()?, self.rules[*rule].labels))
+            })
             .collect()
     }
 
     /// The labels of sinks that may have any name.
     pub(crate) fn labels_of_any_name(&self) -> u32 {
-        self.sink_variables.iter().fold(0, |all, (_, (rule, _))| all | self.rules[*rule].labels)
+        self.sink_variables
+            .iter()
+            .fold(0, |all, (_, (rule, _))| all | self.rules[*rule].labels)
     }
 
     /// Last segments of wrong uses.
     pub(crate) fn use_words(&self) -> Vec<String> {
         let indexes = [&self.use_calls, &self.use_assigns];
         let named = indexes.into_iter().flat_map(NameIndex::segments);
-        named.filter_map(|(words, _)| words.into_iter().next()).collect()
+        named
+            .filter_map(|(words, _)| words.into_iter().next())
+            .collect()
     }
 
     /// Types that calls and fields have without the text naming them.
     pub(crate) fn made_types(&self) -> BTreeSet<String> {
-        let by_call = self.call_types.meanings().map(|entry| entry.type_name.as_str());
+        let by_call = self
+            .call_types
+            .meanings()
+            .map(|entry| entry.type_name.as_str());
         let entries = by_call.chain(self.field_types.meanings().map(AsRef::as_ref));
-        entries.map(|name| super::model::last_segment(name).to_owned()).collect()
+        entries
+            .map(|name| super::model::last_segment(name).to_owned())
+            .collect()
     }
 
     fn add_model(&mut self, model: &ModelFile) {

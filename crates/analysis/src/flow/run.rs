@@ -292,7 +292,11 @@ impl<'a> Run<'a> {
         }
         let converted = |annotation: &Annotation| is_converted(&annotation.text, &parameter.name);
         let found = function.annotations.iter().find_map(|annotation| {
-            let source = self.rules.source_function_annotations.first(&annotation_names(annotation)).cloned()?;
+            let source = self
+                .rules
+                .source_function_annotations
+                .first(&annotation_names(annotation))
+                .cloned()?;
             (!converted(annotation)).then_some(source)
         })?;
         let excepted = |name: &Name| {
@@ -312,7 +316,8 @@ impl<'a> Run<'a> {
     /// Whether a source can be reached from a function, or it is so small that following it costs nothing.
     pub(crate) fn may_bring_flows(&self, id: FunctionId) -> bool {
         let span = self.unit.functions[id].span;
-        self.reach.get(id).is_none_or(|reach| reach.source != 0) || span.end - span.start < SMALL_FUNCTION
+        self.reach.get(id).is_none_or(|reach| reach.source != 0)
+            || span.end - span.start < SMALL_FUNCTION
     }
 
     /// Takes one step; false once the budget is used up.
@@ -355,7 +360,14 @@ impl<'a> Run<'a> {
     }
 
     /// Reports a rule at a place, once. `sink` is what it is called in messages, `name` what it is recognised by.
-    pub(crate) fn report(&mut self, rule: usize, span: Span, flows: &[Flow], sink: &str, name: &str) {
+    pub(crate) fn report(
+        &mut self,
+        rule: usize,
+        span: Span,
+        flows: &[Flow],
+        sink: &str,
+        name: &str,
+    ) {
         if self.quiet > 0 || self.found.contains_key(&(rule, span)) {
             return;
         }
@@ -368,13 +380,16 @@ impl<'a> Run<'a> {
         }
         names.insert("sink".to_owned(), sink.to_owned());
         let code = self.recognised_by(name, flows);
-        self.found.insert((rule, span), Found { steps, names, code });
+        self.found
+            .insert((rule, span), Found { steps, names, code });
     }
 
     /// What a finding is recognised by: the sink's name and where its values come from, not the variables between them.
     fn recognised_by(&self, name: &str, flows: &[Flow]) -> Option<String> {
-        let origins: BTreeSet<&str> =
-            flows.iter().map(|flow| self.source_text(flow.origin().0)).collect();
+        let origins: BTreeSet<&str> = flows
+            .iter()
+            .map(|flow| self.source_text(flow.origin().0))
+            .collect();
         let origins: Vec<&str> = origins.into_iter().collect();
         (!origins.is_empty()).then(|| format!("{name} <- {}", origins.join(", ")))
     }
@@ -411,7 +426,9 @@ fn way(flow: &Flow) -> Vec<(Span, String)> {
 
 /// Whether a route such as `/users/<int:id>` admits nothing but a number or an id for the parameter.
 fn is_converted(annotation: &str, parameter: &str) -> bool {
-    ["int", "float", "uuid"].iter().any(|kind| annotation.contains(&format!("{kind}:{parameter}")))
+    ["int", "float", "uuid"]
+        .iter()
+        .any(|kind| annotation.contains(&format!("{kind}:{parameter}")))
 }
 
 /// Adds a step to every flow.

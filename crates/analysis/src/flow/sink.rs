@@ -65,13 +65,7 @@ impl<'a> Run<'a> {
     }
 
     /// The flows of a value that are dangerous to a sink.
-    fn reaching(
-        &self,
-        rule: usize,
-        sink: &SinkEntry,
-        value: &Value,
-        state: &State,
-    ) -> Vec<Flow> {
+    fn reaching(&self, rule: usize, sink: &SinkEntry, value: &Value, state: &State) -> Vec<Flow> {
         let flow_rule = &self.rules.rules[rule];
         let counts = |flow: &Flow| {
             flow.label & flow_rule.labels != 0

@@ -338,7 +338,11 @@ impl State {
     }
 
     pub(crate) fn lookup(&self, name: &str) -> Option<&Value> {
-        self.frames.iter().rev().find_map(|frame| frame.get(name)).map(Rc::as_ref)
+        self.frames
+            .iter()
+            .rev()
+            .find_map(|frame| frame.get(name))
+            .map(Rc::as_ref)
     }
 
     /// Sets a variable in the running function, or in the nearest one that has it.
@@ -435,8 +439,12 @@ impl State {
             }
         }
         let is_concerned = |object: &Object| {
-            let mut inner =
-                object.elements.iter().flatten().chain(object.entries.values()).chain([&object.rest]);
+            let mut inner = object
+                .elements
+                .iter()
+                .flatten()
+                .chain(object.entries.values())
+                .chain([&object.rest]);
             inner.any(|value| touches(value, &extra))
         };
         if !self.heap.values().any(|object| is_concerned(object)) {

@@ -443,7 +443,7 @@ fn findings_beyond_the_cap_still_count() {
     world.file("a.py", &[1]);
     let many = (1..=9).map(|line| finding("r", line, &line.to_string()));
     world.sides("a.py", vec![], many.collect());
-    world.settings.max_findings = 2;
+    world.settings.policy.review.max_findings = 2;
     let review = world.review();
     assert_eq!(review.findings.len(), 2);
     assert_eq!(review.risk.score, 100);
@@ -548,7 +548,7 @@ proptest! {
         let mut with_base = world(&files, 0);
         // Merging keeps one of several rules, which depends on what is new; it is not what is tested here.
         for one in [&mut without_base, &mut with_base] {
-            one.settings.max_findings = usize::MAX;
+            one.settings.policy.review.max_findings = u32::MAX;
         }
         let all = super::cause::find(&super::sorted(&without_base.change), &without_base.analyses).open;
         let new = super::cause::find(&super::sorted(&with_base.change), &with_base.analyses).open;

@@ -157,6 +157,7 @@ fn build(text: &str) -> Result<Glob, BadGlob> {
     GlobBuilder::new(text)
         .literal_separator(true)
         .backslash_escape(true)
+        .empty_alternates(true)
         .build()
         .map_err(|error| syntax(&error))
 }

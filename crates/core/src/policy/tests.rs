@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::key::{Key, ROOT, Shape};
 use super::*;
+use crate::change::{FileChange, Side, Status};
 
 fn problems(text: &str) -> String {
     match Policy::parse(text) {
@@ -203,14 +204,27 @@ paths = ["core/"]
     assert_eq!(parse(&policy.to_toml()), policy);
 }
 
+fn changed(path: &str) -> FileChange {
+    FileChange {
+        path: path.into(),
+        old_path: None,
+        status: Status::Modified,
+        old_mode: None,
+        new_mode: None,
+        base: Side::Absent,
+        head: Side::Absent,
+        hunks: Vec::new(),
+    }
+}
+
 #[test]
 fn floors_of_the_file_join_the_built_in_ones_and_replace_their_namesakes() {
     let policy = parse(
         "[[risk.floor]]\nname='auth'\npaths=['x/']\nscore=70\n[[risk.floor]]\nname='billing'\npaths=['pay/']\nscore=50\n",
     );
-    let paths = ["pay/a.py", "auth/b.py", "x/c.py", "sub/go.mod"].map(RepoPath::from);
+    let files = ["pay/a.py", "auth/b.py", "x/c.py", "sub/go.mod"].map(changed);
     let met: Vec<(String, u32, String)> = policy
-        .floors(paths.iter())
+        .floors(&files.each_ref())
         .into_iter()
         .map(|floor| (floor.name, floor.score, floor.path.to_string()))
         .collect();

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pullmill_adapters::git::{GitError, Limits, Repository, Wanted};
-use pullmill_adapters::patch;
+use pullmill_adapters::patch::{self, PatchError};
 use pullmill_core::change::Change;
 use pullmill_core::policy;
 
@@ -92,7 +92,7 @@ impl Source {
     fn change(&self, limits: &Limits) -> Result<Change, Failure> {
         match (&self.patch, &self.repository) {
             (Some(patch), repository) => patch::read(patch, repository.as_ref(), limits)
-                .map_err(|error| Failure::new(Status::Data, error)),
+                .map_err(|error| patch_failure(&error)),
             (None, Some(repository)) => repository
                 .change(&self.wanted, limits)
                 .map_err(|error| git_failure(&error)),
@@ -153,5 +153,17 @@ fn read_patch(argument: &OsString) -> Result<Vec<u8>, Failure> {
 }
 
 fn git_failure(error: &GitError) -> Failure {
-    Failure::new(Status::NoInput, error)
+    let status = match error {
+        GitError::NoGit(_) => Status::Unavailable,
+        GitError::Revision { .. } => Status::Usage,
+        _ => Status::NoInput,
+    };
+    Failure::new(status, error)
+}
+
+fn patch_failure(error: &PatchError) -> Failure {
+    match error {
+        PatchError::Git(error) => git_failure(error),
+        other => Failure::new(Status::Data, other),
+    }
 }

@@ -87,8 +87,7 @@ impl Settings {
                 .unwrap_or_else(|| "recorded in the baseline".to_owned()),
         });
         assemble::Settings {
-            fail_on: self.policy.review.fail_on,
-            max_findings: usize::try_from(self.policy.review.max_findings).unwrap_or(usize::MAX),
+            policy: self.policy.clone(),
             baseline: entries.collect(),
             ..assemble::Settings::default()
         }
