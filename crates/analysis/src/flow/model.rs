@@ -439,6 +439,13 @@ impl<T: Clone> NameIndex<T> {
         patterns.map(|(pattern, meaning)| (written_segments(&pattern.text), meaning))
     }
 
+    /// Forgets what does not meet a condition.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
+        for patterns in self.by_last.values_mut() {
+            patterns.retain(|(_, meaning)| is_kept(meaning));
+        }
+    }
+
     /// Everything that is listed.
     pub(crate) fn meanings(&self) -> impl Iterator<Item = &T> {
         self.by_last.values().flatten().map(|(_, meaning)| meaning)

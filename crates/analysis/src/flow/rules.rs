@@ -112,7 +112,22 @@ impl FlowRules {
         for (meta, body) in rules {
             all.add_rule(meta, &body);
         }
+        all.forget_unused_sources();
         all
+    }
+
+    /// Sources that no rule asks for need not be followed.
+    fn forget_unused_sources(&mut self) {
+        let used = self.rules.iter().fold(0, |all, rule| all | rule.labels);
+        for index in [
+            &mut self.source_calls,
+            &mut self.source_fields,
+            &mut self.source_parameter_types,
+            &mut self.source_parameter_annotations,
+            &mut self.source_function_annotations,
+        ] {
+            index.retain(|source| source.label & used != 0);
+        }
     }
 
     /// Whether there is no rule at all.
