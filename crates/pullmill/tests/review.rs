@@ -216,24 +216,54 @@ fn only_so_many_findings_are_shown_and_all_count() {
 
 #[test]
 fn every_limit_is_kept_and_makes_the_review_inconclusive() {
-    for limit in [
-        "max_file_bytes = 16_384",
-        "max_line_bytes = 1000",
-        "max_files = 1",
-    ] {
-        let long = format!("x = '{}'\n", "y".repeat(20_000));
-        let output = configured(
-            &format!("[limits]\n{limit}\n"),
-            &[("a.py", HARMLESS), ("b.py", &long)],
-        );
-        assert_eq!(
-            status(&output),
-            2,
-            "{limit}: {}{}",
-            text(&output.stdout),
-            text(&output.stderr)
-        );
+    let long = format!("x = '{}'\n", "y".repeat(20_000));
+    let names: Vec<String> = (0..101).map(|number| format!("{number}.txt")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x\n")).collect();
+    let cases = [
+        ("max_file_bytes = 16_384", vec![("a.py", long.as_str())]),
+        ("max_line_bytes = 1_000", vec![("a.py", long.as_str())]),
+        ("max_files = 100", many),
+    ];
+    for (limit, files) in cases {
+        let free = configured("", &files);
+        assert_eq!(status(&free), 0, "{limit}: {}", text(&free.stdout));
+        let output = configured(&format!("[limits]\n{limit}\n"), &files);
+        assert_eq!(status(&output), 2, "{limit}: {}", text(&output.stderr));
     }
+}
+
+#[test]
+fn nothing_that_a_repository_asks_for_is_run() {
+    let folder = repository(&[
+        ("a.py", HARMLESS),
+        (".gitattributes", "* filter=trap diff=trap\n"),
+    ]);
+    let marker = folder.path().join(".git/marker");
+    let trap = format!("touch '{}'; cat", marker.display());
+    for key in [
+        "filter.trap.clean",
+        "filter.trap.smudge",
+        "diff.external",
+        "diff.trap.textconv",
+        "core.fsmonitor",
+        "core.pager",
+    ] {
+        git(folder.path(), &["config", key, &trap]);
+    }
+    let _ = fs::remove_file(&marker);
+    write(folder.path(), &[("a.py", WEAK_HASH)]);
+    for arguments in [
+        &[][..],
+        &["--staged"],
+        &["--base", "main"],
+        &["main"],
+        &["--patch", "-"],
+    ] {
+        review(folder.path(), arguments);
+        assert!(!marker.exists(), "{arguments:?}");
+    }
+    git(folder.path(), &["status"]);
+    assert!(marker.exists());
 }
 
 #[test]
