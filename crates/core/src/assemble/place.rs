@@ -42,9 +42,17 @@ impl<'a> Places<'a> {
                 .filter(|step| step.location.path == own.path)
                 .find_map(|step| self.written(&step.location))
         };
+        // What a deletion causes is best said at the code itself, if the diff shows it.
+        let shown = || {
+            self.by_path
+                .get(&own.path)?
+                .is_shown(own.line)
+                .then_some(own.line)
+        };
         let nearest = || self.by_path.get(&own.path)?.nearest(own.line);
         self.written(own)
             .or_else(on_path)
+            .or_else(shown)
             .or_else(nearest)
             .unwrap_or(own.line)
     }
