@@ -706,15 +706,7 @@ fn trapped() -> World {
     )
     .unwrap();
     fs::set_permissions(&trap, fs::Permissions::from_mode(0o755)).unwrap();
-    let attributes =
-        "*.txt filter=trap diff=trap merge=trap text=auto eol=crlf working-tree-encoding=UTF-16\n";
     world.write(".gitattributes", "*.txt filter=trap diff=trap merge=trap\n");
-    fs::create_dir_all(world.path().join(".git/info")).unwrap();
-    fs::write(
-        world.path().join(".git/info/attributes"),
-        attributes.replace(" working-tree-encoding=UTF-16", ""),
-    )
-    .unwrap();
     let program = trap.display().to_string();
     for key in [
         "filter.trap.clean",
@@ -735,7 +727,6 @@ fn trapped() -> World {
         "pager.ls-files",
         "pager.cat-file",
         "gpg.program",
-        "trace2.eventTarget",
     ] {
         world.git(&["config", key, &program]);
     }
@@ -757,7 +748,6 @@ fn trapped() -> World {
         fs::create_dir_all(world.path().join(".git/hooks")).unwrap();
         fs::copy(&trap, world.path().join(".git/hooks").join(hook)).unwrap();
     }
-    world.git(&["config", "--unset", "trace2.eventTarget"]);
     let _ = fs::remove_file(marker(&world));
     world.write("a.txt", format!("{TEN}eleven\n"));
     world
