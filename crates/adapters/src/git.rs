@@ -139,6 +139,9 @@ impl Repository {
             // What could not be looked at may hide a change.
             notes = change.notes;
         }
+        if self.last_commit()?.is_none() {
+            return Err(GitError::Nothing);
+        }
         let head = self.commit("HEAD")?;
         let mut change = self.one_commit("last commit".to_owned(), &head, trees, limits)?;
         notes.append(&mut change.notes);

@@ -35,6 +35,9 @@ pub enum GitError {
         /// What is wrong with it.
         problem: String,
     },
+    /// There is no commit and no changed file.
+    #[error("there is nothing to review: the repository has no commit and no file")]
+    Nothing,
     /// The repository has no index or working tree.
     #[error("the repository is bare: it has no {0}; give a range, e.g. `HEAD~1..HEAD`")]
     Bare(&'static str),

@@ -233,7 +233,7 @@ fn what_names_no_commit_is_refused_by_name() {
     }
     let empty = Sandbox::new();
     let problem = empty.problem(&Wanted::Default);
-    assert!(problem.contains("the branch has none yet"), "{problem}");
+    assert!(problem.contains("nothing to review"), "{problem}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod expression;
 mod format;
 mod literal;
 mod statement;
-mod types;
+mod type_names;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

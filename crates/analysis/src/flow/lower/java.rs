@@ -7,7 +7,7 @@ mod shapes;
 mod statements;
 #[cfg(test)]
 mod tests;
-mod types;
+mod type_names;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::super::tree::{call, children, constant, expr, field, fields, name_expr, span};
-use super::types::own_name;
+use super::type_names::own_name;
 use super::{Context, Go, Results, Scope};
 use crate::flow::ir::{
     Block, Class, Const, Expr, ExprKind, FunctionId, Name, Parameter, Place, Receiver, Stmt,

@@ -8,7 +8,7 @@ use super::super::tree::{
     call, children, constant, expr, field, name_expr, span, text_constant, unescape,
 };
 use super::format::{Piece, pieces};
-use super::types::{is_harmless, own_name};
+use super::type_names::{is_harmless, own_name};
 use super::{Go, Own};
 use crate::flow::ir::{Argument, Call, Const, Expr, ExprKind, Name, Op, Place};
 

@@ -7,7 +7,7 @@ use tree_sitter::Node;
 
 use super::Java;
 use super::shapes::{is_class, members};
-use super::types::has_modifier;
+use super::type_names::has_modifier;
 use crate::flow::ir::{
     Annotation, Argument, Call, Class, ClassId, Const, Expr, ExprKind, Function, FunctionId, Name,
     Parameter, Place, Receiver, Stmt,

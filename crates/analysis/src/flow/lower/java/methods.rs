@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Java;
-use super::types::has_modifier;
+use super::type_names::has_modifier;
 use crate::flow::ir::{
     Annotation, Block, ClassId, ExprKind, Function, FunctionId, Name, Parameter, Place, Receiver,
     Stmt,
