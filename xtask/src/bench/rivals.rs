@@ -105,7 +105,7 @@ fn patterns(kind: Kind) -> &'static [&'static str] {
             "open($A, $B)",
             "$A.run(debug=True)",
             "assert $A",
-            "except: $B",
+            "globals()",
         ],
         Kind::JavaScript => &[
             "eval($A)",
