@@ -9,6 +9,7 @@ use pullmill_analysis::analyser::Analyser;
 use pullmill_analysis::language::Language;
 use pullmill_analysis::pack::Pack;
 use pullmill_analysis::source::Source;
+use pullmill_analysis::source::syntax::Syntax;
 use pullmill_core::change::RepoPath;
 use pullmill_core::job::Job;
 
@@ -76,10 +77,11 @@ fn measure(pack: &Pack, files: &[(RepoPath, Vec<u8>)], bytes: usize) {
         let start = Instant::now();
         let mut hits = 0;
         for source in &sources {
-            if let Some(language) = source.language()
+            if let (Some(language), Some(tree)) = (source.language(), source.tree())
                 && let Ok(rules) = pack.language(language)
             {
-                hits += rules.matching.analyse(source).len();
+                let syntax = Syntax::of(tree, language);
+                hits += rules.matching.analyse(tree, &syntax).len();
             }
         }
         print(round, start.elapsed(), bytes);
@@ -95,7 +97,12 @@ fn by_rule(pack: &Pack, files: &[(RepoPath, Vec<u8>)], check: bool) {
             && let Ok(rules) = pack.language(language)
         {
             let (source, _) = Source::parse(bytes, language);
-            rules.matching.add_costs(&source, check, &mut costs);
+            if let Some(tree) = source.tree() {
+                let syntax = Syntax::of(tree, language);
+                rules
+                    .matching
+                    .add_costs(&source, &syntax, check, &mut costs);
+            }
         }
     }
     let mut costs: Vec<_> = costs.into_iter().collect();

@@ -23,7 +23,8 @@ use crate::language::Language;
 use crate::pack::{LanguageRules, Pack};
 use crate::rule::is_named_by;
 use crate::secrets::Scanner;
-use crate::source::{ParseFault, Source};
+use crate::source::syntax::Syntax;
+use crate::source::{ParseFault, Source, Tree};
 use crate::{document, flow};
 
 /// Trees deeper than this are not searched: a rule that looks at all ancestors or descendants needs time by their depth.
@@ -42,9 +43,14 @@ struct Settings {
     severities: Vec<(String, Severity)>,
 }
 
-/// Hits of one side and whether everything was looked at.
+/// One side and what was found in it.
 struct Looked {
     source: Source,
+    found: Found,
+}
+
+/// Hits and whether everything was looked at.
+struct Found {
     symbols: Symbols,
     hits: Vec<Hit>,
     outcome: Outcome,
@@ -101,7 +107,7 @@ impl Analyser {
     }
 
     fn side(&self, path: &RepoPath, bytes: &[u8], class: &Class) -> SideReport {
-        let mut looked = match class {
+        let looked = match class {
             Class::Code(language) => self.code(bytes, *language),
             Class::Text(name) => self.text(path, bytes, name),
             Class::Skipped {
@@ -111,45 +117,49 @@ impl Analyser {
                 ..
             } => {
                 let bytes = if *has_secrets { bytes } else { &[] };
-                Looked::new(Source::plain(bytes), skipped(*reason, detail))
+                Looked::plain(bytes, skipped(*reason, detail))
             }
         };
-        looked
-            .hits
-            .extend(Scanner::new().scan(looked.source.text(), path));
-        looked
-            .hits
-            .retain(|hit| !self.settings.is_off(&hit.rule.id));
+        let Looked { source, mut found } = looked;
+        found.hits.extend(Scanner::new().scan(source.text(), path));
+        found.hits.retain(|hit| !self.settings.is_off(&hit.rule.id));
         let side = Side {
             path,
-            source: &looked.source,
+            source: &source,
             settings: &self.settings,
-            symbols: &looked.symbols,
+            symbols: &found.symbols,
         };
-        side.report(looked.hits, looked.outcome)
+        side.report(found.hits, found.outcome)
     }
 
     fn code(&self, bytes: &[u8], language: Language) -> Looked {
         let (source, fault) = Source::parse(bytes, language);
-        let outcome = outcome_of_code(&source, fault, language);
-        let mut looked = Looked::new(source, outcome);
-        if looked.symbols.depth() > DEEPEST {
+        let mut found = Found::new(outcome_of_code(&source, fault, language));
+        if let Some(tree) = source.tree() {
+            self.tree(tree, language, &mut found);
+        }
+        Looked { source, found }
+    }
+
+    fn tree(&self, tree: &Tree, language: Language, found: &mut Found) {
+        let syntax = Syntax::of(tree, language);
+        found.symbols = Symbols::of(&syntax, tree.source(), language);
+        if syntax.depth() > DEEPEST {
             let detail = format!("syntax nests deeper than {DEEPEST} levels");
-            looked.outcome = skipped(SkipReason::ParseError, &detail);
-            return looked;
+            found.outcome = skipped(SkipReason::ParseError, &detail);
+            return;
         }
         match self.pack.language(language) {
-            Ok(rules) => looked.run(language, rules),
-            Err(problems) => looked.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
+            Ok(rules) => found.run(tree, &syntax, language, rules),
+            Err(problems) => found.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
         }
-        looked
     }
 
     fn text(&self, path: &RepoPath, bytes: &[u8], name: &str) -> Looked {
         let outcome = Outcome::Assessed {
             language: name.to_owned(),
         };
-        let mut looked = Looked::new(Source::plain(bytes), outcome);
+        let mut looked = Looked::plain(bytes, outcome);
         if document::Format::of(path).is_some() {
             self.document(path, &mut looked);
         }
@@ -160,36 +170,43 @@ impl Analyser {
         match self.pack.documents() {
             Ok(rules) => {
                 let found = document::analyse(looked.source.text(), path, rules);
-                looked.hits.extend(found.hits);
+                looked.found.hits.extend(found.hits);
                 if let Some(problem) = found.parse_error {
-                    looked.outcome = skipped(SkipReason::ParseError, &problem);
+                    looked.found.outcome = skipped(SkipReason::ParseError, &problem);
                 }
             }
-            Err(problems) => looked.outcome = skipped(SkipReason::Stopped, &problems.join("; ")),
+            Err(problems) => {
+                looked.found.outcome = skipped(SkipReason::Stopped, &problems.join("; "))
+            }
         }
     }
 }
 
 impl Looked {
-    fn new(source: Source, outcome: Outcome) -> Self {
+    fn plain(bytes: &[u8], outcome: Outcome) -> Self {
         Self {
-            symbols: Symbols::of(&source),
-            source,
+            source: Source::plain(bytes),
+            found: Found::new(outcome),
+        }
+    }
+}
+
+impl Found {
+    fn new(outcome: Outcome) -> Self {
+        Self {
+            symbols: Symbols::default(),
             hits: Vec::new(),
             outcome,
         }
     }
 
-    fn run(&mut self, language: Language, rules: &LanguageRules) {
-        let Some(tree) = self.source.tree() else {
-            return;
-        };
-        self.hits.extend(rules.matching.analyse(&self.source));
+    fn run(&mut self, tree: &Tree, syntax: &Syntax<'_>, language: Language, rules: &LanguageRules) {
+        self.hits.extend(rules.matching.analyse(tree, syntax));
         if rules.flow.is_empty() {
             return;
         }
-        let root = tree.root().get_inner_node();
-        let (hits, is_cut_short) = flow::analyse(language, self.source.text(), root, &rules.flow);
+        let (hits, is_cut_short) =
+            flow::analyse(language, tree.source(), syntax.root(), &rules.flow);
         self.hits.extend(hits);
         if is_cut_short && matches!(self.outcome, Outcome::Assessed { .. }) {
             self.outcome = skipped(

@@ -19,13 +19,14 @@ pub use rules::FlowRules;
 
 use crate::hit::Hit;
 use crate::language::Language;
+use crate::source::syntax::Node;
 
 /// Follows values through one file. The flag says that some function was too long to be gone through to its end.
 #[must_use]
 pub fn analyse(
     language: Language,
     text: &str,
-    root: tree_sitter::Node<'_>,
+    root: Node<'_>,
     rules: &FlowRules,
 ) -> (Vec<Hit>, bool) {
     let Some(places) = rules.words().places(text) else {

@@ -21,7 +21,8 @@ use serde_json::Value;
 use crate::hit::Hit;
 use crate::language::Language;
 use crate::rule::RuleMeta;
-use crate::source::Source;
+use crate::source::Tree;
+use crate::source::syntax::Syntax;
 use screen::RuleScreen;
 
 /// The match rules of one language.
@@ -104,11 +105,8 @@ impl MatchRules {
 
     /// Every match of every rule in a parsed file, in order of the text.
     #[must_use]
-    pub fn analyse(&self, source: &Source) -> Vec<Hit> {
-        match source.tree() {
-            Some(tree) => walk::matches(tree, &self.active(source.text())),
-            None => Vec::new(),
-        }
+    pub fn analyse(&self, tree: &Tree, syntax: &Syntax<'_>) -> Vec<Hit> {
+        walk::matches(tree, syntax, &self.active(tree.source()))
     }
 
     /// The rules that can match in a text, by what they need to stand in it.

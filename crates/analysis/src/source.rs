@@ -3,6 +3,7 @@
 mod lines;
 mod nesting;
 mod parse;
+pub mod syntax;
 
 use ast_grep_core::AstGrep;
 use ast_grep_core::tree_sitter::StrDoc;

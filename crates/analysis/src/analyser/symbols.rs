@@ -3,18 +3,17 @@
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
-use tree_sitter::Node;
 
 use pullmill_core::job::Symbol;
 
 use crate::language::Language;
 use crate::source::Source;
+use crate::source::syntax::{Node, Syntax};
 
 /// The named pieces of one file, in order of appearance.
 #[derive(Default)]
 pub(super) struct Symbols {
     list: Vec<Named>,
-    depth: usize,
 }
 
 struct Named {
@@ -34,17 +33,10 @@ struct Role<'t> {
 
 impl Symbols {
     /// Finds the named pieces of a parsed file.
-    pub(super) fn of(source: &Source) -> Self {
+    pub(super) fn of(syntax: &Syntax<'_>, text: &str, language: Language) -> Self {
         let mut symbols = Self::default();
-        if let (Some(tree), Some(language)) = (source.tree(), source.language()) {
-            symbols.collect(tree.root().get_inner_node(), source.text(), language);
-        }
+        symbols.collect(syntax, text, language);
         symbols
-    }
-
-    /// How deeply the syntax tree nests.
-    pub(super) fn depth(&self) -> usize {
-        self.depth
     }
 
     /// The innermost named piece around a byte.
@@ -71,37 +63,22 @@ impl Symbols {
             .collect()
     }
 
-    fn collect(&mut self, root: Node<'_>, text: &str, language: Language) {
-        // Numbers of the named pieces around the cursor; they end where their range ends.
+    fn collect(&mut self, syntax: &Syntax<'_>, text: &str, language: Language) {
+        // Numbers of the named pieces around the node; they end where their range ends.
         let mut open: Vec<usize> = Vec::new();
-        let mut cursor = root.walk();
-        let mut depth = 0;
-        loop {
-            let node = cursor.node();
+        for node in syntax.nodes().filter(Node::is_named) {
             while let Some(last) = open.last().and_then(|index| self.list.get(*index)) {
                 if last.range.end > node.start_byte() {
                     break;
                 }
                 open.pop();
             }
-            if node.is_named()
-                && let Some(role) = role(node, language)
+            if let Some(role) = role(node, language)
                 && let Some(name) = role.name.and_then(|name| text.get(name.byte_range()))
             {
                 let named = self.named(&role, name, text, open.last().copied());
                 open.push(self.list.len());
                 self.list.push(named);
-            }
-            if cursor.goto_first_child() {
-                depth += 1;
-                self.depth = self.depth.max(depth);
-                continue;
-            }
-            while !cursor.goto_next_sibling() {
-                if !cursor.goto_parent() {
-                    return;
-                }
-                depth -= 1;
             }
         }
     }
@@ -218,7 +195,10 @@ fn bare_type(node: Node<'_>) -> Option<Node<'_>> {
 /// The type a Go method belongs to.
 fn receiver<'s>(node: Node<'_>, text: &'s str) -> Option<&'s str> {
     let list = node.child_by_field_name("receiver")?;
-    let declared = list.named_child(0)?.child_by_field_name("type")?;
+    let declared = list
+        .children()
+        .find(Node::is_named)?
+        .child_by_field_name("type")?;
     let words = text.get(declared.byte_range())?.trim_start_matches('*');
     words.split('[').next()
 }
@@ -243,7 +223,8 @@ mod tests {
 
     fn names(text: &str, language: Language) -> Vec<String> {
         let (source, _) = Source::parse(text.as_bytes(), language);
-        Symbols::of(&source)
+        let syntax = Syntax::of(source.tree().unwrap(), language);
+        Symbols::of(&syntax, source.text(), language)
             .listed(&source)
             .into_iter()
             .map(|symbol| format!("{} {}", symbol.kind, symbol.name))

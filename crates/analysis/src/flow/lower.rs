@@ -8,10 +8,11 @@ mod tree;
 
 use super::ir::Unit;
 use crate::language::Language;
+use crate::source::syntax::Node;
 
 /// Lowers a file; `None` if data flow is not computed for its language.
 #[must_use]
-pub fn unit(language: Language, text: &str, root: tree_sitter::Node<'_>) -> Option<Unit> {
+pub fn unit(language: Language, text: &str, root: Node<'_>) -> Option<Unit> {
     match language {
         Language::Java => Some(java::lower(text, root)),
         Language::Python => Some(python::lower(text, root)),

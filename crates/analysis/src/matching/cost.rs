@@ -7,6 +7,7 @@ use ast_grep_core::matcher::MatcherExt;
 
 use super::{MatchRules, walk};
 use crate::source::Source;
+use crate::source::syntax::Syntax;
 
 /// What one rule has cost so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,15 +29,22 @@ pub struct RuleCost {
 impl MatchRules {
     /// Adds what each rule costs on a file to the costs by rule; `check` also tries the rule on nodes that the quick
     /// look refuses.
-    pub fn add_costs(&self, source: &Source, check: bool, costs: &mut BTreeMap<String, RuleCost>) {
+    pub fn add_costs(
+        &self,
+        source: &Source,
+        syntax: &Syntax<'_>,
+        check: bool,
+        costs: &mut BTreeMap<String, RuleCost>,
+    ) {
         let Some(tree) = source.tree() else {
             return;
         };
-        walk::visit(tree, &self.active(source.text()), |node, place, rule| {
+        let active = self.active(source.text());
+        walk::visit(syntax, source.text(), &active, |node, place, rule| {
             let start = Instant::now();
             let may = rule.screen.may_match(node, place);
             let looked = Instant::now();
-            let is_hit = (may || check) && rule.core.match_node(tree.adopt(node)).is_some();
+            let is_hit = (may || check) && rule.core.match_node(tree.adopt(node.inner())).is_some();
             let cost = match costs.get_mut(&rule.meta.id) {
                 Some(cost) => cost,
                 None => costs.entry(rule.meta.id.clone()).or_default(),

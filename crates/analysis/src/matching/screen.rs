@@ -1,18 +1,16 @@
 //! Screens: a quick look at a node that says whether a rule can match there at all.
 //!
 //! A screen is made from the same body as the rule and answers `No` only if the rule cannot match. It knows no
-//! metavariables but those bound to a field of the node, so it is free to look at cheap parts first, and it looks outwards along the ancestors that the walk
-//! keeps, where asking a node for its parent would search from the root.
+//! metavariables but those bound to a field of the node, so it is free to look at cheap parts first.
 
 mod build;
 mod same;
 
-use std::cell::Cell;
-
 use regex::Regex;
-use tree_sitter::Node;
 
 pub(super) use build::of;
+
+use crate::source::syntax::Node;
 
 /// Deeper parts of a tree are left to the rule.
 const DEEPEST: usize = 200;
@@ -53,9 +51,6 @@ pub(super) struct RuleScreen {
     bound: Vec<(String, u16)>,
 }
 
-/// The child that was asked for last: node, field, answer.
-type Recent<'t> = Cell<Option<(usize, u16, Option<Node<'t>>)>>;
-
 /// A look at other nodes.
 #[derive(Clone)]
 pub(super) struct Relation {
@@ -82,79 +77,40 @@ pub(super) enum Answer {
 
 /// Where a node stands.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'p, 't> {
+pub(super) struct Place<'p> {
     /// The text of the file.
-    pub text: &'p str,
-    /// From the root to the parent, if known.
-    pub ancestors: Option<&'p [Node<'t>]>,
-    /// The siblings in front of the node, if known.
-    pub earlier: Option<&'p [Node<'t>]>,
+    text: &'p str,
     /// Which named child of its parent the node is, from 1, if known.
-    pub nth: Option<usize>,
+    nth: Option<usize>,
     /// What variables are bound to.
     bound: &'p [(&'p str, &'p str)],
-    recent: &'p Recent<'t>,
     depth: usize,
 }
 
-impl<'p, 't> Place<'p, 't> {
+impl<'p> Place<'p> {
     /// A place in the walk over the tree.
-    pub(super) fn new(
-        text: &'p str,
-        ancestors: &'p [Node<'t>],
-        earlier: &'p [Node<'t>],
-        recent: &'p Recent<'t>,
-    ) -> Self {
+    pub(super) fn new(text: &'p str) -> Self {
         Self {
             text,
-            ancestors: Some(ancestors),
-            earlier: Some(earlier),
             nth: None,
             bound: &[],
-            recent,
             depth: 0,
         }
     }
 
     fn below(&self, nth: Option<usize>) -> Self {
         Self {
-            ancestors: None,
-            earlier: None,
             nth,
             depth: self.depth + 1,
             ..*self
         }
     }
 
-    fn at(&self, ancestors: &'p [Node<'t>]) -> Self {
-        Self {
-            ancestors: Some(ancestors),
-            earlier: None,
-            nth: None,
-            ..*self
-        }
+    fn beside(&self) -> Self {
+        Self { nth: None, ..*self }
     }
 
-    fn behind(&self, earlier: &'p [Node<'t>]) -> Self {
-        Self {
-            earlier: Some(earlier),
-            nth: None,
-            ..*self
-        }
-    }
-
-    fn field(&self, node: Node<'t>, field: u16) -> Option<Node<'t>> {
-        match self.recent.get() {
-            Some((id, known, child)) if id == node.id() && known == field => child,
-            _ => {
-                let child = node.child_by_field_id(field);
-                self.recent.set(Some((node.id(), field, child)));
-                child
-            }
-        }
-    }
-
-    fn text_of(&self, node: Node<'t>) -> &'p str {
+    fn text_of(&self, node: Node<'_>) -> &'p str {
         self.text.get(node.byte_range()).unwrap_or_default()
     }
 }
@@ -182,7 +138,7 @@ impl Answer {
 
 impl Screen {
     /// Whether this holds of a node.
-    pub(super) fn answer<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> Answer {
+    pub(super) fn answer(&self, node: Node<'_>, place: &Place<'_>) -> Answer {
         match self {
             Self::Unknown => Answer::Maybe,
             Self::Kinds(kinds) => {
@@ -207,7 +163,7 @@ impl Screen {
             Self::Not(part) => part.answer(node, place).not(),
             Self::Has(relation) => relation.below(node, place),
             Self::Inside(relation) => relation.above(node, place),
-            Self::Follows(relation) => relation.before(place),
+            Self::Follows(relation) => relation.before(node, place),
         }
     }
 
@@ -287,7 +243,7 @@ impl RuleScreen {
     }
 
     /// Whether the rule can match a node.
-    pub(super) fn may_match<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> bool {
+    pub(super) fn may_match(&self, node: Node<'_>, place: &Place<'_>) -> bool {
         if self.screen.answer(node, place) == Answer::No {
             return false;
         }
@@ -298,7 +254,7 @@ impl RuleScreen {
             .bound
             .iter()
             .filter_map(|(name, field)| {
-                let child = place.field(node, *field)?;
+                let child = node.child_by_field_id(*field)?;
                 Some((name.as_str(), place.text_of(child)))
             })
             .collect();
@@ -316,7 +272,7 @@ fn ends_with_name(text: &str, name: &str) -> bool {
         .is_some_and(|before| !before.ends_with(is_part))
 }
 
-fn all<'t>(parts: &[Screen], node: Node<'t>, place: &Place<'_, 't>) -> Answer {
+fn all(parts: &[Screen], node: Node<'_>, place: &Place<'_>) -> Answer {
     let mut answer = Answer::Yes;
     for part in parts {
         match part.answer(node, place) {
@@ -357,9 +313,9 @@ impl Relation {
         }
     }
 
-    fn below<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> Answer {
+    fn below(&self, node: Node<'_>, place: &Place<'_>) -> Answer {
         if let Some(field) = self.field {
-            let Some(child) = place.field(node, field) else {
+            let Some(child) = node.child_by_field_id(field) else {
                 return Answer::No;
             };
             let place = place.below(None);
@@ -378,46 +334,31 @@ impl Relation {
         }
     }
 
-    fn among_children<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> Answer {
+    fn among_children(&self, node: Node<'_>, place: &Place<'_>) -> Answer {
         let mut nth = 0;
-        let mut cursor = node.walk();
-        any(node.children(&mut cursor).map(|child| {
+        any(node.children().map(|child| {
             nth += usize::from(child.is_named());
             self.other.answer(child, &place.below(Some(nth)))
         }))
     }
 
     /// Looks at everything under a node.
-    fn anywhere<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> Answer {
+    fn anywhere(&self, node: Node<'_>, place: &Place<'_>) -> Answer {
         let place = place.below(None);
-        let mut cursor = node.walk();
-        let mut answer = Answer::No;
-        loop {
-            let mut more = cursor.goto_first_child();
-            while !more {
-                more = cursor.goto_next_sibling();
-                if !more && !cursor.goto_parent() {
-                    return answer;
-                }
-            }
-            match self.other.answer(cursor.node(), &place) {
-                Answer::Yes => return Answer::Yes,
-                Answer::Maybe => answer = Answer::Maybe,
-                Answer::No => {}
-            }
-        }
+        any(node
+            .descendants()
+            .map(|inner| self.other.answer(inner, &place)))
     }
 
     /// Looks at everything under a node, but not into what stops the search.
-    fn until<'t>(&self, stop: &Screen, node: Node<'t>, place: &Place<'_, 't>) -> Answer {
+    fn until(&self, stop: &Screen, node: Node<'_>, place: &Place<'_>) -> Answer {
         if place.depth > DEEPEST {
             return Answer::Maybe;
         }
         let place = place.below(None);
-        let mut cursor = node.walk();
-        any(node.children(&mut cursor).map(|child| {
+        any(node.children().map(|child| {
             let own = self.other.answer(child, &place);
-            if own == Answer::Yes || child.child_count() == 0 {
+            if own == Answer::Yes || child.child(0).is_none() {
                 return own;
             }
             let inner = match stop.answer(child, &place) {
@@ -429,71 +370,67 @@ impl Relation {
         }))
     }
 
-    fn above<'t>(&self, node: Node<'t>, place: &Place<'_, 't>) -> Answer {
-        let Some(ancestors) = place.ancestors else {
-            return Answer::Maybe;
-        };
-        let mut rest = ancestors;
+    fn above(&self, node: Node<'_>, place: &Place<'_>) -> Answer {
+        let place = place.beside();
         let mut from = node;
+        self.outwards(
+            std::iter::from_fn(|| {
+                let outer = from.parent()?;
+                let inner = std::mem::replace(&mut from, outer);
+                Some((outer, self.outer(outer, inner, &place)))
+            }),
+            &place,
+        )
+    }
+
+    fn before(&self, node: Node<'_>, place: &Place<'_>) -> Answer {
+        let place = place.beside();
+        if self.lacks_bound_words(node, &place) {
+            return Answer::No;
+        }
+        let siblings = std::iter::successors(node.previous(), Node::previous);
+        self.outwards(
+            siblings.map(|sibling| (sibling, self.other.answer(sibling, &place))),
+            &place,
+        )
+    }
+
+    /// Goes through nodes with their answers until one holds or stops the search.
+    fn outwards<'s>(
+        &self,
+        nodes: impl Iterator<Item = (Node<'s>, Answer)>,
+        place: &Place<'_>,
+    ) -> Answer {
         let mut answer = Answer::No;
         let mut is_sure = true;
-        while let Some((outer, further)) = rest.split_last() {
-            let found = self.outer(*outer, from, &place.at(further));
+        for (node, found) in nodes {
             match found {
                 Answer::Yes if is_sure => return Answer::Yes,
                 Answer::No => {}
                 _ => answer = Answer::Maybe,
             }
-            match self.stops(*outer, &place.at(further)) {
+            match self.stops(node, place) {
                 Answer::Yes => return answer,
                 Answer::Maybe => is_sure = false,
                 Answer::No => {}
             }
-            from = *outer;
-            rest = further;
-        }
-        answer
-    }
-
-    fn before(&self, place: &Place<'_, '_>) -> Answer {
-        let Some(mut rest) = place.earlier else {
-            return Answer::Maybe;
-        };
-        if self.lacks_bound_words(rest, place) {
-            return Answer::No;
-        }
-        let mut answer = Answer::No;
-        let mut is_sure = true;
-        while let Some((sibling, further)) = rest.split_last() {
-            let place = place.behind(further);
-            match self.other.answer(*sibling, &place) {
-                Answer::Yes if is_sure => return Answer::Yes,
-                Answer::No => {}
-                _ => answer = Answer::Maybe,
-            }
-            match self.stops(*sibling, &place) {
-                Answer::Yes => return answer,
-                Answer::Maybe => is_sure = false,
-                Answer::No => {}
-            }
-            rest = further;
         }
         answer
     }
 
     /// Whether a word that a sibling must repeat stands in none of them; spares long tables a look at every row.
-    fn lacks_bound_words(&self, siblings: &[Node<'_>], place: &Place<'_, '_>) -> bool {
-        let (Some(first), Some(last)) = (siblings.first(), siblings.last()) else {
+    fn lacks_bound_words(&self, node: Node<'_>, place: &Place<'_>) -> bool {
+        let Some(parent) = node.parent() else {
             return false;
         };
-        let text = place.text.get(first.start_byte()..last.end_byte());
+        let text = place.text.get(parent.start_byte()..node.start_byte());
         place.bound.iter().any(|(name, bound)| {
             let word = same::longest_word(bound);
             self.other.requires(name) && text.is_some_and(|text| !text.contains(word))
         })
     }
 
-    fn outer<'t>(&self, outer: Node<'t>, from: Node<'t>, place: &Place<'_, 't>) -> Answer {
+    fn outer(&self, outer: Node<'_>, from: Node<'_>, place: &Place<'_>) -> Answer {
         let is_in_field = self
             .field
             .is_none_or(|field| outer.child_by_field_id(field) == Some(from));
@@ -504,7 +441,7 @@ impl Relation {
         }
     }
 
-    fn stops<'t>(&self, outer: Node<'t>, place: &Place<'_, 't>) -> Answer {
+    fn stops(&self, outer: Node<'_>, place: &Place<'_>) -> Answer {
         match &self.stop {
             Stop::Neighbour => Answer::Yes,
             Stop::End => Answer::No,

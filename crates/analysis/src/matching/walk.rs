@@ -1,6 +1,5 @@
 //! One walk over a tree, trying each rule on the nodes whose kind it can match.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use ast_grep_config::RuleCore;
@@ -9,12 +8,12 @@ use ast_grep_core::matcher::{MatcherExt, NodeMatch};
 use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::StrDoc;
 use ast_grep_language::SupportLang;
-use tree_sitter::Node;
 
 use super::screen::{Place, RuleScreen};
 use crate::hit::Hit;
 use crate::rule::RuleMeta;
 use crate::source::Tree;
+use crate::source::syntax::{Node, Syntax};
 
 /// A rule that may match in the file.
 #[derive(Clone, Copy)]
@@ -32,14 +31,14 @@ struct Dispatch {
 }
 
 /// Every match of the given rules, in order of the text.
-pub(super) fn matches(tree: &Tree, rules: &[Active<'_>]) -> Vec<Hit> {
+pub(super) fn matches(tree: &Tree, syntax: &Syntax<'_>, rules: &[Active<'_>]) -> Vec<Hit> {
     let mut hits = Vec::new();
     if rules.is_empty() {
         return hits;
     }
-    visit(tree, rules, |node, place, rule| {
+    visit(syntax, tree.source(), rules, |node, place, rule| {
         if rule.screen.may_match(node, place)
-            && let Some(found) = rule.core.match_node(tree.adopt(node))
+            && let Some(found) = rule.core.match_node(tree.adopt(node.inner()))
         {
             hits.push(hit(rule.meta, &found));
         }
@@ -48,42 +47,18 @@ pub(super) fn matches(tree: &Tree, rules: &[Active<'_>]) -> Vec<Hit> {
 }
 
 /// Calls back for every node and every rule that can match its kind, in order of the text.
-pub(super) fn visit<'t, 'r>(
-    tree: &'t Tree,
+pub(super) fn visit<'s, 'r>(
+    syntax: &'s Syntax<'s>,
+    text: &'s str,
     rules: &[Active<'r>],
-    mut each: impl FnMut(Node<'t>, &Place<'_, 't>, &Active<'r>),
+    mut each: impl FnMut(Node<'s>, &Place<'s>, &Active<'r>),
 ) {
     let dispatch = Dispatch::of(rules);
-    let mut cursor = tree.root().get_inner_node().walk();
-    let recent = Cell::new(None);
-    let mut ancestors = Vec::new();
-    // The siblings seen so far on every level, one level after the other, and where each level starts.
-    let mut seen = Vec::new();
-    let mut levels = vec![0];
-    loop {
-        let node = cursor.node();
-        let earlier = levels.last().and_then(|start| seen.get(*start..));
-        let earlier = earlier.unwrap_or_default();
-        let place = Place::new(tree.source(), &ancestors, earlier, &recent);
+    let place = Place::new(text);
+    for node in syntax.nodes() {
         for rule in dispatch.rules(node.kind_id(), node.is_named()) {
             if let Some(rule) = rules.get(*rule) {
                 each(node, &place, rule);
-            }
-        }
-        if cursor.goto_first_child() {
-            ancestors.push(node);
-            seen.push(node);
-            levels.push(seen.len());
-            continue;
-        }
-        seen.push(node);
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return;
-            }
-            ancestors.pop();
-            if let Some(start) = levels.pop() {
-                seen.truncate(start);
             }
         }
     }

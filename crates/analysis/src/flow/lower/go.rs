@@ -11,7 +11,7 @@ mod type_names;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::tree::{Lowering, children, field, fields, span};
 use crate::flow::ir::{Function, Name, Place, Unit};

@@ -12,7 +12,7 @@ mod type_names;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use self::shapes::Shape;
 use super::tree::{Lowering, children, expr, name_expr};

@@ -8,7 +8,7 @@ mod statements;
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::tree::{Lowering, children, constant, expr, field, span};
 use crate::flow::ir::{ClassId, Const, Expr, ExprKind, Name, Place, Unit};
@@ -156,9 +156,7 @@ impl Script<'_> {
     fn array_place(&mut self, node: Node<'_>, declare: bool) -> Place {
         let mut places = Vec::new();
         let mut is_open = true;
-        let mut cursor = node.walk();
-        let parts: Vec<Node<'_>> = node.children(&mut cursor).collect();
-        for part in parts {
+        for part in node.children() {
             if part.kind() == "," {
                 if is_open {
                     places.push(Place::Ignore);

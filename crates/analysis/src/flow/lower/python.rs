@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::tree::{
     Lowering, call, child_of_kind, children, constant, expr, field, fields, name_expr, span,
@@ -980,8 +980,7 @@ impl Python<'_> {
 }
 
 fn fields_of_any<'n>(node: Node<'n>, name: &str) -> Vec<Node<'n>> {
-    let mut cursor = node.walk();
-    node.children_by_field_name(name, &mut cursor).collect()
+    node.children_by_field_name(name).collect()
 }
 
 fn operator(text: &str) -> Op {

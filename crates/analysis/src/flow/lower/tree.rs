@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use crate::flow::ir::{
     Argument, Call, Const, Expr, ExprKind, Function, FunctionId, Name, Span, Unit,
@@ -71,16 +71,14 @@ pub(super) fn span(node: Node<'_>) -> Span {
 
 /// The named children, comments left out.
 pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
-    let mut cursor = node.walk();
-    node.named_children(&mut cursor)
-        .filter(|child| !child.is_extra())
+    node.children()
+        .filter(|child| child.is_named() && !child.is_extra())
         .collect()
 }
 
 /// The children under a field name.
 pub(super) fn fields<'n>(node: Node<'n>, name: &str) -> Vec<Node<'n>> {
-    let mut cursor = node.walk();
-    node.children_by_field_name(name, &mut cursor)
+    node.children_by_field_name(name)
         .filter(|child| child.is_named() && !child.is_extra())
         .collect()
 }
@@ -92,9 +90,7 @@ pub(super) fn field<'n>(node: Node<'n>, name: &str) -> Option<Node<'n>> {
 
 /// The first child of a kind.
 pub(super) fn child_of_kind<'n>(node: Node<'n>, kind: &str) -> Option<Node<'n>> {
-    let mut cursor = node.walk();
-    node.children(&mut cursor)
-        .find(|child| child.kind() == kind)
+    node.children().find(|child| child.kind() == kind)
 }
 
 /// An expression at a node.

@@ -1,14 +1,13 @@
 //! Whether two nodes may be the same, as a metavariable that occurs twice asks.
 
-use tree_sitter::Node;
-
 use super::{Answer, Place};
+use crate::source::syntax::Node;
 
 /// Longer texts are left to the rule.
 const LONGEST: usize = 4096;
 
 /// Whether a node may be what a variable is bound to.
-pub(super) fn as_bound<'t>(node: Node<'t>, name: &str, place: &Place<'_, 't>) -> Answer {
+pub(super) fn as_bound(node: Node<'_>, name: &str, place: &Place<'_>) -> Answer {
     let bound = place.bound.iter().find(|(bound, _)| *bound == name);
     match bound {
         Some((_, text)) => may_equal(text, place.text_of(node)),
@@ -25,7 +24,7 @@ pub(super) fn operator(node: Node<'_>, kind: u16) -> Answer {
 }
 
 /// Whether the first and the last child may be the same.
-pub(super) fn twins<'t>(node: Node<'t>, place: &Place<'_, 't>) -> Answer {
+pub(super) fn twins(node: Node<'_>, place: &Place<'_>) -> Answer {
     match (node.child(0), node.child(2)) {
         (Some(first), Some(last)) if node.child_count() == 3 => {
             if first.kind_id() != last.kind_id() {

@@ -1,6 +1,6 @@
 //! `switch` and `select` of Go.
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::super::tree::{children, expr, field, fields};
 use super::Go;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::super::tree::{call, children, constant, expr, field, fields, name_expr, span};
 use super::type_names::own_name;

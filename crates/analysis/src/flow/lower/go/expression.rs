@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::super::tree::{
     call, children, constant, expr, field, name_expr, span, text_constant, unescape,

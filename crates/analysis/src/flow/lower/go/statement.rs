@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::super::tree::{call, child_of_kind, children, constant, expr, field, span};
 use super::Go;
@@ -380,7 +380,7 @@ impl Go<'_> {
         let body = field(node, "body");
         let head = children(node)
             .into_iter()
-            .find(|child| Some(child.id()) != body.map(|body| body.id()));
+            .find(|child| Some(*child) != body);
         self.scoped(|go| {
             let loop_body = |go: &mut Self| {
                 body.map(|body| go.body(body, Self::statements))

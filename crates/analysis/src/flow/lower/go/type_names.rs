@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::super::tree::{child_of_kind, children, field, fields};
 use super::{Go, Own};

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::{Binding, Java};
 use crate::flow::ir::{Argument, Call, Const, Expr, ExprKind, Name, Op, Parameter, Place, Stmt};

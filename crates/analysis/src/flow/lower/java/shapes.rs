@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::Java;
 use super::type_names::has_modifier;

@@ -4,11 +4,13 @@ use crate::flow::ir::{ExprKind, Stmt, Unit};
 use crate::flow::lower;
 use crate::language::Language;
 use crate::source::Source;
+use crate::source::syntax::Syntax;
 
 fn lowered(text: &str) -> Unit {
     let (source, _) = Source::parse(text.as_bytes(), Language::Java);
     let tree = source.tree().expect("the text can be parsed");
-    lower::unit(Language::Java, text, tree.root().get_inner_node()).expect("Java is lowered")
+    let syntax = Syntax::of(tree, Language::Java);
+    lower::unit(Language::Java, text, syntax.root()).expect("Java is lowered")
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::Java;
 use crate::flow::ir::{Annotation, Expr, ExprKind, Name};

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::Script;
 use crate::flow::ir::{
@@ -341,8 +341,5 @@ pub(super) fn is_function(node: Node<'_>) -> bool {
 }
 
 fn children_kinds<'n>(node: Node<'n>) -> Vec<&'n str> {
-    let mut cursor = node.walk();
-    node.children(&mut cursor)
-        .map(|child| child.kind())
-        .collect()
+    node.children().map(|child| child.kind()).collect()
 }

@@ -1,6 +1,6 @@
 //! Statements.
 
-use tree_sitter::Node;
+use crate::source::syntax::Node;
 
 use super::Script;
 use crate::flow::ir::{Block, Case, Const, Expr, ExprKind, Place, Stmt};
