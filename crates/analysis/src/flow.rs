@@ -35,6 +35,6 @@ pub fn analyse(
     let Some(unit) = lower::unit(language, text, root) else {
         return (Vec::new(), false);
     };
-    let reach = relevance::of_functions(&unit, text, &places);
+    let reach = relevance::of_functions(&unit, text, root, &places);
     run::Run::new(&unit, rules, text, reach).whole()
 }

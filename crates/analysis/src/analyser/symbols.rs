@@ -1,8 +1,7 @@
 //! The named pieces of a file: functions, methods, classes and the like.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
-
-use sha2::{Digest, Sha256};
 
 use pullmill_core::job::Symbol;
 
@@ -203,18 +202,13 @@ fn receiver<'s>(node: Node<'_>, text: &'s str) -> Option<&'s str> {
     words.split('[').next()
 }
 
-/// Equal for texts that differ in white space only.
+/// Equal for texts that differ in white space only. Compared within one review and never kept.
 fn digest(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
+    let mut hasher = DefaultHasher::new();
     for word in text.split_ascii_whitespace() {
-        folded.push_str(word);
-        folded.push(' ');
+        word.hash(&mut hasher);
     }
-    Sha256::digest(&folded)
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:016x}", hasher.finish())
 }
 
 #[cfg(test)]

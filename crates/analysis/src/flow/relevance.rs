@@ -1,11 +1,12 @@
 //! Which functions are worth going through: those from which a source and a sink, or a wrong use, can be reached.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::ir::{FunctionId, Span, Unit};
 use super::rules::FlowRules;
+use crate::source::syntax::Node;
 
 /// Words that stand for sources, sinks and uses, ready to be looked for in a text.
 #[derive(Debug, Default)]
@@ -159,13 +160,13 @@ impl Reach {
 }
 
 /// What can be reached from each function.
-pub(crate) fn of_functions(unit: &Unit, text: &str, places: &Places) -> Vec<Reach> {
+pub(crate) fn of_functions(unit: &Unit, text: &str, root: Node<'_>, places: &Places) -> Vec<Reach> {
     let mut reach: Vec<Reach> = unit
         .functions
         .iter()
         .map(|function| own(function.span, places))
         .collect();
-    let calls = references(unit, text);
+    let calls = references(unit, text, root);
     loop {
         let mut changed = false;
         for id in 0..reach.len() {
@@ -200,9 +201,9 @@ fn own(span: Span, places: &Places) -> Reach {
 /// The functions of the file that a function may call, by the names it mentions.
 ///
 /// A method counts if it is named on the own object, or where the function names its class too.
-fn references(unit: &Unit, text: &str) -> Vec<BTreeSet<FunctionId>> {
+fn references(unit: &Unit, text: &str, root: Node<'_>) -> Vec<BTreeSet<FunctionId>> {
     let mut references: Vec<BTreeSet<FunctionId>> = vec![BTreeSet::new(); unit.functions.len()];
-    let mentions = mentions(unit, text);
+    let mentions = mentions(unit, text, root);
     let named = by_name(unit);
     for (id, mentioned) in mentions.iter().enumerate() {
         let own_class = unit.functions[id].class;
@@ -244,24 +245,13 @@ fn by_name(unit: &Unit) -> BTreeMap<&str, Vec<FunctionId>> {
 }
 
 /// For each function, the names of functions and classes of the file in it, and whether they stand bare or on the own object.
-fn mentions<'u>(unit: &'u Unit, text: &str) -> Vec<BTreeMap<&'u str, bool>> {
+fn mentions<'t>(unit: &Unit, text: &'t str, root: Node<'_>) -> Vec<BTreeMap<&'t str, bool>> {
     let mut mentions: Vec<BTreeMap<&str, bool>> = vec![BTreeMap::new(); unit.functions.len()];
-    let names: BTreeSet<&str> = unit
-        .functions
-        .iter()
-        .map(|function| function.name.as_ref())
+    let functions = unit.functions.iter().map(|function| &function.name);
+    let names: HashSet<&str> = functions
+        .chain(unit.class_names.keys())
+        .map(AsRef::as_ref)
         .collect();
-    let names: Vec<&str> = names
-        .into_iter()
-        .chain(unit.class_names.keys().map(AsRef::as_ref))
-        .filter(|name| !name.is_empty())
-        .collect();
-    let Ok(automaton) = AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(&names)
-    else {
-        return mentions;
-    };
     let mut starts: Vec<(u32, FunctionId)> = unit
         .functions
         .iter()
@@ -269,13 +259,15 @@ fn mentions<'u>(unit: &'u Unit, text: &str) -> Vec<BTreeMap<&'u str, bool>> {
         .map(|(id, function)| (function.span.start, id))
         .collect();
     starts.sort_unstable();
-    for hit in automaton
-        .find_iter(text)
-        .filter(|hit| is_whole_word(text.as_bytes(), hit.start(), hit.end()))
-    {
-        let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
-        let name = names[hit.pattern().as_usize()];
-        let on_itself = is_on_itself(&text[..hit.start()]);
+    for node in root.descendants().filter(Node::is_leaf) {
+        let Some(name) = text.get(node.byte_range()) else {
+            continue;
+        };
+        if !names.contains(name) {
+            continue;
+        }
+        let at = u32::try_from(node.start_byte()).unwrap_or(u32::MAX);
+        let on_itself = is_on_itself(&text[..node.start_byte()]);
         let before = starts.partition_point(|(start, _)| *start <= at);
         for (_, id) in starts[..before].iter().rev().take(64) {
             if unit.functions[*id].span.end > at {

@@ -42,6 +42,7 @@ pub(super) enum Screen {
     Has(Box<Relation>),
     Inside(Box<Relation>),
     Follows(Box<Relation>),
+    Precedes(Box<Relation>),
 }
 
 /// The screen of a whole rule.
@@ -79,7 +80,7 @@ pub(super) enum Answer {
 #[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
     /// The text of the file.
-    text: &'p str,
+    pub(super) text: &'p str,
     /// Which named child of its parent the node is, from 1, if known.
     nth: Option<usize>,
     /// What variables are bound to.
@@ -146,7 +147,7 @@ impl Screen {
                 Answer::of(kinds.get(kind).copied().unwrap_or_default())
             }
             Self::Regex(regex) => Answer::of(regex.is_match(place.text_of(node))),
-            Self::Name(name) => Answer::of(ends_with_name(place.text_of(node), name)),
+            Self::Name(name) => Answer::of(last_name(place.text_of(node)) == name),
             Self::Contains(words) => {
                 let text = place.text_of(node);
                 Answer::of(words.iter().any(|word| text.contains(word))).at_most_maybe()
@@ -164,6 +165,7 @@ impl Screen {
             Self::Has(relation) => relation.below(node, place),
             Self::Inside(relation) => relation.above(node, place),
             Self::Follows(relation) => relation.before(node, place),
+            Self::Precedes(relation) => relation.behind(node, place),
         }
     }
 
@@ -178,7 +180,7 @@ impl Screen {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).sum(),
             Self::Not(part) => part.cost(),
             Self::Has(relation) => relation.other.cost() + relation.has_cost(),
-            Self::Inside(relation) | Self::Follows(relation) => {
+            Self::Inside(relation) | Self::Follows(relation) | Self::Precedes(relation) => {
                 relation.other.cost() + relation.inside_cost()
             }
         }
@@ -192,9 +194,10 @@ impl Screen {
                 parts.iter().map(|part| part.mentions(variable)).sum()
             }
             Self::Not(part) => part.mentions(variable),
-            Self::Has(relation) | Self::Inside(relation) | Self::Follows(relation) => {
-                relation.other.mentions(variable)
-            }
+            Self::Has(relation)
+            | Self::Inside(relation)
+            | Self::Follows(relation)
+            | Self::Precedes(relation) => relation.other.mentions(variable),
             _ => 0,
         }
     }
@@ -206,6 +209,58 @@ impl Screen {
             Self::All(parts) => parts.iter().any(|part| part.requires(variable)),
             Self::Has(relation) => relation.other.requires(variable),
             _ => false,
+        }
+    }
+
+    /// A field whose text must end with one of these names.
+    fn named_field(&self) -> Option<(u16, Vec<&str>)> {
+        match self {
+            Self::All(parts) => parts.iter().find_map(Self::named_field),
+            Self::Any(parts) => {
+                let parts: Option<Vec<_>> = parts.iter().map(Self::named_field).collect();
+                let (fields, names): (Vec<_>, Vec<_>) = parts?.into_iter().unzip();
+                let field = *fields.first()?;
+                let is_one = fields.iter().all(|other| *other == field);
+                is_one.then(|| (field, names.concat()))
+            }
+            Self::Has(relation) if matches!(relation.stop, Stop::Neighbour) => {
+                Some((relation.field?, relation.other.names()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// The names that the text must end with one of.
+    fn names(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Name(name) => Some(vec![name]),
+            Self::Any(parts) => {
+                let names: Option<Vec<_>> = parts.iter().map(Self::names).collect();
+                names.map(|names| names.concat())
+            }
+            Self::All(parts) => parts.iter().find_map(Self::names),
+            _ => None,
+        }
+    }
+
+    /// The kinds of which the parent must be one.
+    fn parent_kinds(&self) -> Option<Vec<bool>> {
+        match self {
+            Self::All(parts) => parts.iter().find_map(Self::parent_kinds),
+            Self::Any(parts) => united(parts.iter().map(Self::parent_kinds)),
+            Self::Inside(relation) if matches!(relation.stop, Stop::Neighbour) => {
+                relation.other.kinds()
+            }
+            _ => None,
+        }
+    }
+
+    fn kinds(&self) -> Option<Vec<bool>> {
+        match self {
+            Self::Kinds(kinds) => Some(kinds.clone()),
+            Self::All(parts) => parts.iter().find_map(Self::kinds),
+            Self::Any(parts) => united(parts.iter().map(Self::kinds)),
+            _ => None,
         }
     }
 
@@ -242,6 +297,16 @@ impl RuleScreen {
         Self { screen, bound }
     }
 
+    /// A field of the node that must end with one of these names, by [`last_name`].
+    pub(super) fn named_field(&self) -> Option<(u16, Vec<&str>)> {
+        self.screen.named_field()
+    }
+
+    /// The kinds of which the node's parent must be one.
+    pub(super) fn parent_kinds(&self) -> Option<Vec<bool>> {
+        self.screen.parent_kinds()
+    }
+
     /// Whether the rule can match a node.
     pub(super) fn may_match(&self, node: Node<'_>, place: &Place<'_>) -> bool {
         if self.screen.answer(node, place) == Answer::No {
@@ -266,10 +331,25 @@ impl RuleScreen {
     }
 }
 
-fn ends_with_name(text: &str, name: &str) -> bool {
+/// The kinds in any of the sets; `None` if one of them is not known.
+fn united(sets: impl Iterator<Item = Option<Vec<bool>>>) -> Option<Vec<bool>> {
+    let mut all = Vec::new();
+    for set in sets {
+        let set = set?;
+        if all.len() < set.len() {
+            all.resize(set.len(), false);
+        }
+        all.iter_mut().zip(set).for_each(|(all, one)| *all |= one);
+    }
+    Some(all)
+}
+
+/// The name that a text ends with, such as `get` of `request.args.get`.
+pub(super) fn last_name(text: &str) -> &str {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    text.strip_suffix(name)
-        .is_some_and(|before| !before.ends_with(is_part))
+    text.rfind(|c| !is_part(c))
+        .and_then(|at| text.get(at..))
+        .map_or(text, |rest| rest.trim_start_matches(|c| !is_part(c)))
 }
 
 fn all(parts: &[Screen], node: Node<'_>, place: &Place<'_>) -> Answer {
@@ -358,7 +438,7 @@ impl Relation {
         let place = place.below(None);
         any(node.children().map(|child| {
             let own = self.other.answer(child, &place);
-            if own == Answer::Yes || child.child(0).is_none() {
+            if own == Answer::Yes || child.is_leaf() {
                 return own;
             }
             let inner = match stop.answer(child, &place) {
@@ -389,6 +469,15 @@ impl Relation {
             return Answer::No;
         }
         let siblings = std::iter::successors(node.previous(), Node::previous);
+        self.outwards(
+            siblings.map(|sibling| (sibling, self.other.answer(sibling, &place))),
+            &place,
+        )
+    }
+
+    fn behind(&self, node: Node<'_>, place: &Place<'_>) -> Answer {
+        let place = place.beside();
+        let siblings = std::iter::successors(node.next(), Node::next);
         self.outwards(
             siblings.map(|sibling| (sibling, self.other.answer(sibling, &place))),
             &place,

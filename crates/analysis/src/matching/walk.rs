@@ -1,5 +1,7 @@
 //! One walk over a tree, trying each rule on the nodes whose kind it can match.
 
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ast_grep_config::RuleCore;
@@ -9,7 +11,7 @@ use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::StrDoc;
 use ast_grep_language::SupportLang;
 
-use super::screen::{Place, RuleScreen};
+use super::screen::{self, Place, RuleScreen};
 use crate::hit::Hit;
 use crate::rule::RuleMeta;
 use crate::source::Tree;
@@ -24,10 +26,20 @@ pub(super) struct Active<'r> {
 }
 
 /// Which rules to try on a node, by its kind.
-struct Dispatch {
-    by_kind: Vec<Vec<usize>>,
+#[derive(Default)]
+struct Dispatch<'r> {
+    by_kind: Vec<Choice<'r>>,
     /// Rules that do not know their kinds.
     always: Vec<usize>,
+}
+
+/// The rules for one kind.
+#[derive(Clone, Default)]
+struct Choice<'r> {
+    /// Those that have to be asked, by the kinds that the parent must have.
+    any: Vec<(usize, Option<Rc<[bool]>>)>,
+    /// Those that need a field to end with a name.
+    named: BTreeMap<u16, HashMap<&'r str, Vec<usize>>>,
 }
 
 /// Every match of the given rules, in order of the text.
@@ -55,8 +67,11 @@ pub(super) fn visit<'s, 'r>(
 ) {
     let dispatch = Dispatch::of(rules);
     let place = Place::new(text);
+    let mut chosen = Vec::new();
     for node in syntax.nodes() {
-        for rule in dispatch.rules(node.kind_id(), node.is_named()) {
+        chosen.clear();
+        dispatch.choose(node, text, &mut chosen);
+        for rule in &chosen {
             if let Some(rule) = rules.get(*rule) {
                 each(node, &place, rule);
             }
@@ -64,36 +79,74 @@ pub(super) fn visit<'s, 'r>(
     }
 }
 
-impl Dispatch {
-    fn of(rules: &[Active<'_>]) -> Self {
-        let mut dispatch = Self {
-            by_kind: Vec::new(),
-            always: Vec::new(),
-        };
+impl<'r> Dispatch<'r> {
+    fn of(rules: &[Active<'r>]) -> Self {
+        let mut dispatch = Self::default();
         for (index, rule) in rules.iter().enumerate() {
             let Some(kinds) = rule.core.potential_kinds() else {
                 dispatch.always.push(index);
                 continue;
             };
+            let named = rule.screen.named_field();
+            let parents: Option<Rc<[bool]>> = rule.screen.parent_kinds().map(Rc::from);
             for kind in &kinds {
                 if dispatch.by_kind.len() <= kind {
-                    dispatch.by_kind.resize_with(kind + 1, Vec::new);
+                    dispatch.by_kind.resize_with(kind + 1, Choice::default);
                 }
-                if let Some(list) = dispatch.by_kind.get_mut(kind) {
-                    list.push(index);
+                if let Some(choice) = dispatch.by_kind.get_mut(kind) {
+                    choice.add(index, named.as_ref(), parents.as_ref());
                 }
             }
         }
         dispatch
     }
 
-    fn rules(&self, kind: u16, is_named: bool) -> impl Iterator<Item = &usize> {
-        let always: &[usize] = if is_named { &self.always } else { &[] };
-        self.by_kind
-            .get(usize::from(kind))
-            .into_iter()
-            .flatten()
-            .chain(always)
+    /// The rules that may match a node, in their order.
+    fn choose(&self, node: Node<'_>, text: &str, chosen: &mut Vec<usize>) {
+        if node.is_named() {
+            chosen.extend(&self.always);
+        }
+        let Some(choice) = self.by_kind.get(usize::from(node.kind_id())) else {
+            return;
+        };
+        let parent = node.parent().map(|parent| usize::from(parent.kind_id()));
+        let may_stand = |kinds: &[bool]| {
+            parent.is_some_and(|parent| kinds.get(parent).copied().unwrap_or_default())
+        };
+        let asked = choice.any.iter();
+        chosen.extend(
+            asked
+                .filter(|(_, kinds)| kinds.as_deref().is_none_or(may_stand))
+                .map(|(rule, _)| *rule),
+        );
+        for (field, names) in &choice.named {
+            let child = node.child_by_field_id(*field);
+            let name = child.and_then(|child| text.get(child.byte_range()));
+            let rules = name.and_then(|name| names.get(screen::last_name(name)));
+            chosen.extend(rules.into_iter().flatten());
+        }
+        chosen.sort_unstable();
+    }
+}
+
+impl<'r> Choice<'r> {
+    fn add(
+        &mut self,
+        rule: usize,
+        named: Option<&(u16, Vec<&'r str>)>,
+        parents: Option<&Rc<[bool]>>,
+    ) {
+        let Some((field, names)) = named else {
+            self.any.push((rule, parents.cloned()));
+            return;
+        };
+        let by_name = self.named.entry(*field).or_default();
+        for name in names {
+            let rules = by_name.entry(name).or_default();
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
     }
 }
 

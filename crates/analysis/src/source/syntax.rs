@@ -164,7 +164,9 @@ impl<'s> Node<'s> {
     #[must_use]
     pub fn kind(&self) -> &'s str {
         let kinds = &self.syntax.names.kinds;
-        kinds.get(usize::from(self.kind_id())).map_or(ERROR, AsRef::as_ref)
+        kinds
+            .get(usize::from(self.kind_id()))
+            .map_or(ERROR, AsRef::as_ref)
     }
 
     /// The number of its kind.
@@ -183,6 +185,12 @@ impl<'s> Node<'s> {
     #[must_use]
     pub fn is_extra(&self) -> bool {
         self.entry().is_extra
+    }
+
+    /// Whether it has no children.
+    #[must_use]
+    pub fn is_leaf(&self) -> bool {
+        self.after() == self.index + 1
     }
 
     /// Its first byte.
@@ -215,6 +223,13 @@ impl<'s> Node<'s> {
     pub fn previous(&self) -> Option<Self> {
         let previous = self.entry().previous;
         (previous != self.index).then(|| self.syntax.at(previous))
+    }
+
+    /// The sibling behind it.
+    #[must_use]
+    pub fn next(&self) -> Option<Self> {
+        let next = self.after();
+        (next < self.parent()?.after()).then(|| self.syntax.at(next))
     }
 
     /// Its children.
@@ -317,6 +332,7 @@ mod tests {
             flat.previous().map(|node| node.inner()),
             deep.prev_sibling()
         );
+        assert_eq!(flat.next().map(|node| node.inner()), deep.next_sibling());
         assert_eq!(flat.child_count(), deep.child_count() as usize);
         for name in ["name", "body", "left", "value", "function", "alternative"] {
             let one = flat.child_by_field_name(name).map(|node| node.inner());

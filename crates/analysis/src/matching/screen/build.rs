@@ -60,6 +60,7 @@ impl Context<'_> {
                 "has" => self.has(value, depth),
                 "inside" => self.outwards(value, depth, Screen::Inside),
                 "follows" => self.outwards(value, depth, Screen::Follows),
+                "precedes" => self.outwards(value, depth, Screen::Precedes),
                 "matches" => self.util(value, depth),
                 "stopBy" | "field" => continue,
                 _ => Screen::Unknown,
