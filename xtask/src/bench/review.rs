@@ -34,7 +34,8 @@ pub(super) fn large(programs: &Programs, folder: &Path) -> Result<Vec<Figure>> {
     commit(folder, "Rewrite a part of everything")?;
     let mut figures = vec![
         Figure::new("files changed", FILES as f64, "files"),
-        Figure::new("lines added", added(folder)?, "lines"),
+        Figure::new("lines added", counted(folder, 0)?, "lines"),
+        Figure::new("lines gone", counted(folder, 1)?, "lines"),
         Figure::new("text of the files", bytes as f64 / 1e6, "MB"),
     ];
     figures.extend(review(programs, folder, 15, 300.0)?);
@@ -86,10 +87,11 @@ fn put(folder: &Path, path: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn added(folder: &Path) -> Result<f64> {
+/// The sum of a column of git's numbers: lines added, lines gone.
+fn counted(folder: &Path, column: usize) -> Result<f64> {
     let counts = git(folder, &["diff", "--numstat", "HEAD~1", "HEAD"])?;
     let lines = counts
         .lines()
-        .filter_map(|line| line.split('\t').next()?.parse::<f64>().ok());
+        .filter_map(|line| line.split('\t').nth(column)?.parse::<f64>().ok());
     Ok(lines.sum())
 }
