@@ -4,7 +4,7 @@ pub mod frame;
 pub mod message;
 mod process;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -133,13 +133,23 @@ impl ChildAnalyzer {
     }
 
     /// Analyses jobs and returns their reports in the same order. `progress` hears how many of how many are done.
+    ///
+    /// Files of a kind go to the same child where they can, because preparing a language's rules takes a child longer
+    /// than reviewing a few files.
     pub fn analyse(
         &self,
         jobs: Vec<Job>,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<JobReport, Stopped>> {
         let total = jobs.len();
-        self.analyse_each(jobs.into_iter(), total, progress)
+        let mut jobs: VecDeque<(usize, Job)> = jobs.into_iter().enumerate().collect();
+        jobs.make_contiguous()
+            .sort_by_cached_key(|(_, job)| job.path.extension());
+        let next = |end| match end {
+            End::Front => jobs.pop_front(),
+            End::Back => jobs.pop_back(),
+        };
+        self.run(next, total, progress)
     }
 
     /// Like [`Self::analyse`], with jobs that are made only when a child is free for them.
@@ -149,11 +159,18 @@ impl ChildAnalyzer {
         total: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<JobReport, Stopped>> {
+        let mut jobs = jobs.enumerate();
+        self.run(|_| jobs.next(), total, progress)
+    }
+
+    fn run(
+        &self,
+        next: impl FnMut(End) -> Option<(usize, Job)> + Send,
+        total: usize,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Vec<Result<JobReport, Stopped>> {
         let call = Call {
-            source: Mutex::new(Source {
-                jobs: jobs.enumerate(),
-                bytes: 0,
-            }),
+            source: Mutex::new(Source { next, bytes: 0 }),
             reports: Mutex::default(),
             done: AtomicUsize::new(0),
             started: Instant::now(),
@@ -162,10 +179,11 @@ impl ChildAnalyzer {
         };
         let workers = self.limits.children.min(total).max(1);
         std::thread::scope(|scope| {
-            for _ in 1..workers {
-                scope.spawn(|| self.work(&call));
+            for worker in 1..workers {
+                let call = &call;
+                scope.spawn(move || self.work(call, End::of(worker)));
             }
-            self.work(&call);
+            self.work(&call, End::Front);
         });
         let reports = call.reports.into_inner();
         reports
@@ -175,9 +193,9 @@ impl ChildAnalyzer {
     }
 
     /// Does jobs until there are no more.
-    fn work<I: Iterator<Item = Job> + Send>(&self, call: &Call<'_, I>) {
+    fn work<N: FnMut(End) -> Option<(usize, Job)>>(&self, call: &Call<'_, N>, end: End) {
         let mut child = None;
-        while let Some((index, job, is_late)) = call.next_job(&self.limits) {
+        while let Some((index, job, is_late)) = call.next_job(end, &self.limits) {
             let report = if is_late {
                 Err(Stopped::OutOfTime)
             } else {
@@ -268,8 +286,8 @@ impl Drop for ChildAnalyzer {
 }
 
 /// What the workers of one call share.
-struct Call<'a, I> {
-    source: Mutex<Source<I>>,
+struct Call<'a, N> {
+    source: Mutex<Source<N>>,
     reports: Mutex<BTreeMap<usize, Result<JobReport, Stopped>>>,
     done: AtomicUsize,
     started: Instant,
@@ -277,16 +295,33 @@ struct Call<'a, I> {
     progress: &'a (dyn Fn(usize, usize) + Sync),
 }
 
-struct Source<I> {
-    jobs: std::iter::Enumerate<I>,
+struct Source<N> {
+    next: N,
     bytes: u64,
 }
 
-impl<I: Iterator<Item = Job>> Call<'_, I> {
+/// Which end of a list of jobs a worker takes from.
+#[derive(Clone, Copy)]
+enum End {
+    Front,
+    Back,
+}
+
+impl End {
+    fn of(worker: usize) -> Self {
+        if worker.is_multiple_of(2) {
+            Self::Front
+        } else {
+            Self::Back
+        }
+    }
+}
+
+impl<N: FnMut(End) -> Option<(usize, Job)>> Call<'_, N> {
     /// The next job, its place, and whether the time for all jobs is over.
-    fn next_job(&self, limits: &Limits) -> Option<(usize, Job, bool)> {
+    fn next_job(&self, end: End, limits: &Limits) -> Option<(usize, Job, bool)> {
         let mut source = lock(&self.source);
-        let (index, job) = source.jobs.next()?;
+        let (index, job) = (source.next)(end)?;
         let texts = [&job.base, &job.head].into_iter().flatten();
         source.bytes += texts.map(|text| text.len() as u64).sum::<u64>();
         let earned = Duration::from_secs(source.bytes / limits.bytes_per_second.max(1));
