@@ -6,6 +6,8 @@
 mod build;
 mod same;
 
+use std::sync::OnceLock;
+
 use regex::Regex;
 
 pub(super) use build::of;
@@ -23,7 +25,7 @@ pub(super) enum Screen {
     /// The kind is one of these, by number.
     Kinds(Vec<bool>),
     /// The text matches.
-    Regex(Regex),
+    Regex(Box<LazyRegex>),
     /// The text ends with this name.
     Name(String),
     /// At least one of these stands in the text; says nothing if so.
@@ -43,6 +45,30 @@ pub(super) enum Screen {
     Inside(Box<Relation>),
     Follows(Box<Relation>),
     Precedes(Box<Relation>),
+}
+
+/// An expression that is compiled when it is first asked: most never are.
+#[derive(Clone)]
+pub(super) struct LazyRegex {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl LazyRegex {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            compiled: OnceLock::new(),
+        }
+    }
+
+    fn answer(&self, text: &str) -> Answer {
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.text).ok());
+        match compiled {
+            Some(regex) => Answer::of(regex.is_match(text)),
+            None => Answer::Maybe,
+        }
+    }
 }
 
 /// The screen of a whole rule.
@@ -146,7 +172,7 @@ impl Screen {
                 let kind = usize::from(node.kind_id());
                 Answer::of(kinds.get(kind).copied().unwrap_or_default())
             }
-            Self::Regex(regex) => Answer::of(regex.is_match(place.text_of(node))),
+            Self::Regex(regex) => regex.answer(place.text_of(node)),
             Self::Name(name) => Answer::of(last_name(place.text_of(node)) == name),
             Self::Contains(words) => {
                 let text = place.text_of(node);

@@ -5,10 +5,9 @@ use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::{LanguageExt, TSLanguage};
 use ast_grep_core::{Matcher, Pattern};
 use ast_grep_language::SupportLang;
-use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{Relation, RuleScreen, Screen, Stop};
+use super::{LazyRegex, Relation, RuleScreen, Screen, Stop};
 use crate::matching::literals;
 
 /// `matches` refers to utils that may refer to others.
@@ -319,8 +318,10 @@ fn kinds(ids: impl Iterator<Item = usize>) -> Screen {
 }
 
 fn regex(value: &Value) -> Screen {
-    let regex = value.as_str().and_then(|text| Regex::new(text).ok());
-    regex.map_or(Screen::Unknown, Screen::Regex)
+    let text = value.as_str();
+    text.map_or(Screen::Unknown, |text| {
+        Screen::Regex(Box::new(LazyRegex::new(text)))
+    })
 }
 
 fn nth_child(value: &Value) -> Screen {
