@@ -153,8 +153,6 @@ fn what_cannot_be_assessed_says_why() {
             SkipReason::ParseError,
         ),
         ("a.kt", "fun main() {}", SkipReason::Unsupported),
-        ("node_modules/a/b.js", "f()", SkipReason::Vendored),
-        ("yarn.lock", "a", SkipReason::Generated),
         ("a.py", "# @generated\nx = 1\n", SkipReason::Generated),
     ] {
         assert_eq!(skip_reason(&head(path, text)), Some(reason), "{path}");

@@ -233,6 +233,36 @@ fn every_limit_is_kept_and_makes_the_review_inconclusive() {
 }
 
 #[test]
+fn limits_can_be_raised() {
+    let wide = format!("x = '{}'\n", "y".repeat(200_000)) + WEAK_HASH;
+    let big = format!("x = '{}'\n", "y".repeat(90)).repeat(23_000) + WEAK_HASH;
+    for (limit, text) in [
+        ("max_line_bytes = 300_000", wide),
+        ("max_file_bytes = 4_000_000", big),
+    ] {
+        let files = [("a.py", text.as_str())];
+        assert_eq!(status(&configured("", &files)), 2, "{limit}");
+        let output = configured(&format!("[limits]\n{limit}\n"), &files);
+        assert_eq!(found(&json(&output)).len(), 1, "{limit}");
+    }
+}
+
+#[test]
+fn what_counts_as_vendored_or_generated_is_up_to_the_configuration() {
+    for (key, path) in [
+        ("vendored", "web/vendor/a.py"),
+        ("generated", "web/a_pb2.py"),
+    ] {
+        let files = [(path, WEAK_HASH)];
+        assert_eq!(found(&json(&configured("", &files))).len(), 0, "{path}");
+        let off = configured(&format!("[review]\n{key} = []\n"), &files);
+        assert_eq!(found(&json(&off)).len(), 1, "{path}");
+        let other = configured(&format!("[review]\n{key} = [\"web/\"]\n"), &files);
+        assert_eq!(found(&json(&other)).len(), 0, "{path}");
+    }
+}
+
+#[test]
 fn nothing_that_a_repository_asks_for_is_run() {
     let folder = repository(&[
         ("a.py", HARMLESS),

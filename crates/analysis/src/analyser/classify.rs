@@ -1,4 +1,5 @@
-//! Decides by path and first lines how a file is read: as code, as text, or not at all.
+//! Decides by path and content how a file is read: as code, as text, or not at all. What the configuration leaves out, and
+//! what is too large for it, never comes here.
 
 use pullmill_core::change::RepoPath;
 use pullmill_core::coverage::SkipReason;
@@ -6,10 +7,6 @@ use pullmill_core::coverage::SkipReason;
 use crate::document::Format;
 use crate::language::{Language, interpreter};
 
-/// Larger files are not read.
-const MOST_BYTES: usize = 1024 * 1024;
-/// Code with longer lines was not written by hand, and parsers are slow on it.
-const LONGEST_LINE: usize = 20_000;
 /// Scripts whose lines are this long on average are minified.
 const MINIFIED_AVERAGE: usize = 500;
 /// Markers of generated code count in the first lines only.
@@ -53,16 +50,6 @@ impl Class {
 
 /// Tells how a file is read.
 pub(super) fn classify(path: &RepoPath, bytes: &[u8]) -> Class {
-    if let Some(folder) = vendored_folder(path) {
-        return skip(SkipReason::Vendored, format!("in {folder}/"), false);
-    }
-    if let Some(detail) = generated_name(path) {
-        return skip(SkipReason::Generated, detail.to_owned(), false);
-    }
-    if bytes.len() > MOST_BYTES {
-        let detail = format!("{} bytes, at most {MOST_BYTES} are read", bytes.len());
-        return skip(SkipReason::TooLarge, detail, false);
-    }
     let class = by_content(path, bytes);
     match marker(bytes) {
         Some(marker) => Class::Skipped {
@@ -98,89 +85,12 @@ fn by_content(path: &RepoPath, bytes: &[u8]) -> Class {
         }
     }
     if let Some(language) = language {
-        return match longest_line(bytes) {
-            length if length > LONGEST_LINE => skip(
-                SkipReason::TooLarge,
-                format!("a line of {length} bytes, at most {LONGEST_LINE} are read"),
-                true,
-            ),
-            _ => Class::Code(language),
-        };
+        return Class::Code(language);
     }
     match unsupported(path, bytes) {
         Some(name) => skip(SkipReason::Unsupported, name.to_owned(), true),
         None => Class::Text(text_name(path)),
     }
-}
-
-fn longest_line(bytes: &[u8]) -> usize {
-    bytes
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::len)
-        .max()
-        .unwrap_or(0)
-}
-
-fn vendored_folder(path: &RepoPath) -> Option<&str> {
-    let (folders, _) = path.as_str().rsplit_once('/')?;
-    folders.split('/').find(|folder| {
-        matches!(
-            *folder,
-            "vendor"
-                | "vendored"
-                | "_vendor"
-                | "third_party"
-                | "third-party"
-                | "thirdparty"
-                | "node_modules"
-                | "bower_components"
-                | "site-packages"
-                | ".venv"
-        )
-    })
-}
-
-fn generated_name(path: &RepoPath) -> Option<&'static str> {
-    const LOCKS: [&str; 16] = [
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "bun.lock",
-        "deno.lock",
-        "Cargo.lock",
-        "poetry.lock",
-        "pdm.lock",
-        "uv.lock",
-        "Pipfile.lock",
-        "composer.lock",
-        "Gemfile.lock",
-        "go.sum",
-        "gradle.lockfile",
-        ".terraform.lock.hcl",
-    ];
-    const ENDINGS: [&str; 12] = [
-        ".min.js",
-        ".min.mjs",
-        ".min.css",
-        ".bundle.js",
-        ".map",
-        ".snap",
-        ".pb.go",
-        "_pb2.py",
-        "_pb2.pyi",
-        "_pb2_grpc.py",
-        "_pb.js",
-        "_pb.d.ts",
-    ];
-    let name = path.file_name();
-    if LOCKS.contains(&name) {
-        return Some("lock file");
-    }
-    ENDINGS
-        .iter()
-        .any(|ending| name.ends_with(ending))
-        .then_some("by its name")
 }
 
 /// The marker of generated code in a comment of the first lines, if there is one.
@@ -293,7 +203,6 @@ mod tests {
     #[test]
     fn what_tools_wrote_is_told_by_name_and_marker() {
         let generated = Some(SkipReason::Generated);
-        assert_eq!(reason("web/package-lock.json", "{}"), generated);
         assert_eq!(
             reason(
                 "api/x.go",
@@ -332,20 +241,5 @@ mod tests {
         );
         assert_eq!(reason("README.md", "# Hello\n"), None);
         assert_eq!(reason("LICENSE", "words\n"), None);
-        assert_eq!(
-            reason("vendor/a/b.go", "package b\n"),
-            Some(SkipReason::Vendored)
-        );
-        assert_eq!(reason("vendor.go", "package b\n"), None);
-    }
-
-    #[test]
-    fn what_is_too_large_says_so() {
-        let line = format!("x = \"{}\"\n", "a".repeat(30_000));
-        assert_eq!(reason("a.py", &line), Some(SkipReason::TooLarge));
-        assert_eq!(
-            reason("a.txt", &"a\n".repeat(600_000)),
-            Some(SkipReason::TooLarge)
-        );
     }
 }

@@ -140,7 +140,8 @@ const REVIEW: &[Key] = &[
     list(
         "generated",
         Item::Glob,
-        "Files made by a tool: not reviewed, and the verdict does not wait for them. Replaces the list below.",
+        "Files made by a tool, by name: not reviewed, and the verdict does not wait for them. Replaces the list below. \
+         Minified scripts and files that say in their first lines that they are generated need no entry.",
     ),
     list(
         "vendored",
@@ -250,10 +251,16 @@ const LAYERS: &[Key] = &[
 /// Files made by a tool, unless the file says otherwise.
 pub(super) const GENERATED: &[&str] = &[
     "*.min.js",
+    "*.min.mjs",
     "*.min.css",
+    "*.bundle.js",
     "*.map",
+    "*.snap",
     "*_pb2.py",
+    "*_pb2.pyi",
     "*_pb2_grpc.py",
+    "*_pb.js",
+    "*_pb.d.ts",
     "*.pb.go",
     "*.generated.*",
     "*.g.dart",
@@ -263,23 +270,32 @@ pub(super) const GENERATED: &[&str] = &[
     "npm-shrinkwrap.json",
     "yarn.lock",
     "pnpm-lock.yaml",
+    "bun.lock",
+    "deno.lock",
     "Cargo.lock",
     "poetry.lock",
+    "pdm.lock",
     "uv.lock",
     "Pipfile.lock",
     "go.sum",
     "Gemfile.lock",
     "composer.lock",
+    "gradle.lockfile",
+    ".terraform.lock.hcl",
 ];
 
 /// Somebody else's code, unless the file says otherwise.
 pub(super) const VENDORED: &[&str] = &[
-    "/vendor/",
+    "vendor/",
+    "vendored/",
+    "_vendor/",
     "node_modules/",
     "bower_components/",
     "third_party/",
     "third-party/",
+    "thirdparty/",
     "site-packages/",
+    ".venv/",
 ];
 
 /// Floors that hold unless the file replaces them: name and paths; each is 40 high. Decision 2 names the kinds.
