@@ -1,4 +1,4 @@
-//! Which packages are reviewed, and how pip and npm fetch them. Nothing that is fetched is run.
+//! Which packages are reviewed, and how pip, npm and cargo fetch them. Nothing that is fetched is run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 /// Where a package comes from.
 #[derive(Clone, Copy, Debug)]
 enum Registry {
+    Crates,
     Npm,
     Python,
 }
@@ -39,7 +40,19 @@ pub(super) const PACKAGES: &[Package] = &[
     npm("body-parser", ["1.20.3", "2.0.2"]),
     npm("fastify", ["5.1.0", "5.2.0"]),
     npm("zod", ["3.23.8", "3.24.1"]),
+    rust("regex", ["1.11.0", "1.11.1"]),
+    rust("itoa", ["1.0.11", "1.0.14"]),
+    rust("semver", ["1.0.23", "1.0.24"]),
+    rust("memchr", ["2.7.3", "2.7.4"]),
 ];
+
+const fn rust(name: &'static str, versions: [&'static str; 2]) -> Package {
+    Package {
+        registry: Registry::Crates,
+        name,
+        versions,
+    }
+}
 
 const fn python(name: &'static str, versions: [&'static str; 2]) -> Package {
     Package {
@@ -66,6 +79,7 @@ impl Package {
             return Ok(archive);
         }
         let mut command = match self.registry {
+            Registry::Crates => cargo_vendor(self.name, version, &folder)?,
             Registry::Npm => npm_pack(self.name, version),
             Registry::Python => pip_download(self.name, version),
         };
@@ -81,6 +95,19 @@ impl Package {
         );
         archive(&folder)?.with_context(|| format!("{version}: there is no archive"))
     }
+}
+
+/// Cargo unpacks what a package needs and builds none of it.
+fn cargo_vendor(name: &str, version: &str, folder: &Path) -> Result<Command> {
+    fs::create_dir_all(folder.join("src"))?;
+    fs::write(folder.join("src/lib.rs"), "")?;
+    let manifest = format!(
+        "[package]\nname = \"fetched\"\nedition = \"2021\"\n\n[workspace]\n\n[dependencies.{name}]\nversion = \"={version}\"\ndefault-features = false\n"
+    );
+    fs::write(folder.join("Cargo.toml"), manifest)?;
+    let mut command = Command::new("cargo");
+    command.args(["vendor", "--quiet", "vendored"]);
+    Ok(command)
 }
 
 fn npm_pack(name: &str, version: &str) -> Command {
@@ -112,7 +139,7 @@ fn archive(folder: &Path) -> Result<Option<PathBuf>> {
         let is_archive = path
             .extension()
             .is_some_and(|extension| extension == "tgz" || extension == "whl");
-        if is_archive {
+        if is_archive || path.ends_with("vendored") {
             return Ok(Some(path));
         }
     }
@@ -124,7 +151,12 @@ pub(super) fn unpack(archive: &Path, folder: &Path) -> Result<()> {
     let is_wheel = archive
         .extension()
         .is_some_and(|extension| extension == "whl");
-    let mut command = if is_wheel {
+    let mut command = if archive.is_dir() {
+        // The package and, if it has any, what it needs.
+        let mut command = Command::new("cp");
+        command.arg("-RT").arg(archive).arg(folder);
+        command
+    } else if is_wheel {
         let mut command = Command::new("python3");
         command
             .args(["-m", "zipfile", "-e"])
