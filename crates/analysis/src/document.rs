@@ -1,4 +1,4 @@
-//! Document rules: paths and predicates over YAML, JSON, HCL and Dockerfiles.
+//! Document rules: paths and predicates over YAML, JSON, HCL, Dockerfiles and SQL.
 
 mod dockerfile;
 mod hcl;
@@ -6,6 +6,7 @@ mod json;
 mod node;
 mod path;
 mod predicate;
+mod sql;
 mod workflow;
 mod yaml;
 
@@ -39,6 +40,8 @@ pub enum Format {
     Hcl,
     /// Dockerfiles and Containerfiles.
     Dockerfile,
+    /// SQL of any of the common dialects.
+    Sql,
 }
 
 impl Format {
@@ -54,6 +57,7 @@ impl Format {
             "yml" | "yaml" => Some(Self::Yaml),
             "json" | "jsonc" => Some(Self::Json),
             "tf" | "hcl" | "tfvars" | "nomad" => Some(Self::Hcl),
+            "sql" => Some(Self::Sql),
             "dockerfile" | "containerfile" => Some(Self::Dockerfile),
             "md" | "txt" | "sh" | "dockerignore" | "j2" | "tmpl" | "tpl" | "template" | "erb" => {
                 None
@@ -65,9 +69,9 @@ impl Format {
         }
     }
 
-    /// Reads a text into its documents.
-    fn read(self, text: &str, path: &RepoPath) -> Result<Vec<Node>, String> {
-        match self {
+    /// Reads a text into its documents, and says what of it could not be read.
+    fn read(self, text: &str, path: &RepoPath) -> (Vec<Node>, Option<String>) {
+        let whole = match self {
             Self::Yaml => yaml::parse(text).map(|mut documents| {
                 if workflow::is_workflow(path) {
                     for document in &mut documents {
@@ -79,6 +83,14 @@ impl Format {
             Self::Json => json::parse(text).map(|document| vec![document]),
             Self::Hcl => hcl::parse(text).map(|document| vec![document]),
             Self::Dockerfile => dockerfile::parse(text).map(|document| vec![document]),
+            Self::Sql => {
+                let (document, problem) = sql::parse(text);
+                return (vec![document], problem);
+            }
+        };
+        match whole {
+            Ok(documents) => (documents, None),
+            Err(problem) => (Vec::new(), Some(problem)),
         }
     }
 }
@@ -147,6 +159,7 @@ impl DocumentRule {
             Format::Json => "example.json",
             Format::Hcl => "example.tf",
             Format::Dockerfile => "Dockerfile",
+            Format::Sql => "example.sql",
         };
         let sample = self
             .files
@@ -220,14 +233,11 @@ pub fn analyse(text: &str, path: &RepoPath, rules: &[(Arc<RuleMeta>, DocumentRul
     let Some((_, first)) = applying.first() else {
         return outcome;
     };
-    match first.format.read(text, path) {
-        Err(error) => outcome.parse_error = Some(error),
-        Ok(documents) => {
-            for (meta, rule) in applying {
-                for document in &documents {
-                    rule.hits(meta, text, document, &mut outcome.hits);
-                }
-            }
+    let (documents, problem) = first.format.read(text, path);
+    outcome.parse_error = problem;
+    for (meta, rule) in applying {
+        for document in &documents {
+            rule.hits(meta, text, document, &mut outcome.hits);
         }
     }
     outcome

@@ -48,6 +48,7 @@ pub const LANGUAGES: &[&str] = &[
     "json",
     "hcl",
     "dockerfile",
+    "sql",
 ];
 
 /// What a repository asks of its reviews.

@@ -172,7 +172,7 @@ const UNSUPPORTED: [(&str, &str); 33] = [
     ("shell", "sh bash zsh ksh fish"),
     ("powershell", "ps1 psm1"),
     ("batch", "bat cmd"),
-    ("sql", "sql plsql"),
+    ("pl/sql", "plsql"),
     ("assembly", "s asm"),
     ("vue", "vue"),
     ("svelte", "svelte astro"),
@@ -185,6 +185,7 @@ fn text_name(path: &RepoPath) -> &'static str {
         Some(Format::Json) => "json",
         Some(Format::Hcl) => "hcl",
         Some(Format::Dockerfile) => "dockerfile",
+        Some(Format::Sql) => "sql",
         None => "text",
     }
 }
