@@ -101,6 +101,8 @@ fn review(package: &Package, programs: &Programs, folder: &Path) -> Result<Row> 
         if index == 0 {
             repository::start(&tree)?;
         } else {
+            // Archives give files the same size and time in both releases, which git would take for no change.
+            fs::remove_file(tree.join(".git/index"))?;
             repository::commit(&tree, version)?;
         }
     }
