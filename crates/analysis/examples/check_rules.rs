@@ -95,6 +95,7 @@ fn show(file: &Path, analyser: &Analyser) -> Result<()> {
         old_path: None,
         base: None,
         head: Some(bytes.into()),
+        search_base: false,
     });
     let Some(side) = report.head else {
         return Ok(());

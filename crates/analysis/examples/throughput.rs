@@ -46,6 +46,7 @@ fn main() -> Result<()> {
             old_path: None,
             base: None,
             head: Some(bytes.into()),
+            search_base: false,
         });
         findings += report.head.map_or(0, |head| head.findings.len());
     }

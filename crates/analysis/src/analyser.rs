@@ -80,7 +80,7 @@ impl Analyser {
         }
     }
 
-    /// Reviews both sides of a file; equal sides once.
+    /// Reviews both sides of a file; equal sides once. The base is searched if the head holds anything or the job says so.
     #[must_use]
     pub fn analyse(&self, job: &Job) -> JobReport {
         let old_path = job.old_path.as_ref().unwrap_or(&job.path);
@@ -88,28 +88,28 @@ impl Analyser {
             .base
             .as_ref()
             .map(|bytes| classify::classify(old_path, bytes));
-        let base = job
-            .base
-            .as_ref()
-            .zip(base_class.as_ref())
-            .map(|(bytes, class)| self.side(old_path, bytes, class));
-        if job.base == job.head && *old_path == job.path {
-            return JobReport {
-                head: base.clone(),
-                base,
-            };
-        }
         let head = job.head.as_ref().map(|bytes| {
             let class = classify::classify(&job.path, bytes).unless_marked_now(base_class.as_ref());
-            self.side(&job.path, bytes, &class)
+            self.side(&job.path, bytes, &class, true)
         });
+        if job.base == job.head && *old_path == job.path {
+            return JobReport {
+                base: head.clone(),
+                head,
+            };
+        }
+        let holds_any = (head.as_ref())
+            .is_some_and(|side| !side.findings.is_empty() || !side.suppressed.is_empty());
+        let search = holds_any || job.search_base;
+        let base = (job.base.as_ref().zip(base_class.as_ref()))
+            .map(|(bytes, class)| self.side(old_path, bytes, class, search));
         JobReport { base, head }
     }
 
-    fn side(&self, path: &RepoPath, bytes: &[u8], class: &Class) -> SideReport {
+    fn side(&self, path: &RepoPath, bytes: &[u8], class: &Class, search: bool) -> SideReport {
         let looked = match class {
-            Class::Code(language) => self.code(bytes, *language),
-            Class::Text(name) => self.text(path, bytes, name),
+            Class::Code(language) => self.code(bytes, *language, search),
+            Class::Text(name) => self.text(path, bytes, name, search),
             Class::Skipped {
                 reason,
                 detail,
@@ -121,7 +121,9 @@ impl Analyser {
             }
         };
         let Looked { source, mut found } = looked;
-        found.hits.extend(Scanner::new().scan(source.text(), path));
+        if search {
+            found.hits.extend(Scanner::new().scan(source.text(), path));
+        }
         found.hits.retain(|hit| !self.settings.is_off(&hit.rule.id));
         let side = Side {
             path,
@@ -129,24 +131,27 @@ impl Analyser {
             settings: &self.settings,
             symbols: &found.symbols,
         };
-        side.report(found.hits, found.outcome)
+        side.report(found.hits, found.outcome, search)
     }
 
-    fn code(&self, bytes: &[u8], language: Language) -> Looked {
+    fn code(&self, bytes: &[u8], language: Language, search: bool) -> Looked {
         let (source, fault) = Source::parse(bytes, language);
         let mut found = Found::new(outcome_of_code(&source, fault, language));
         if let Some(tree) = source.tree() {
-            self.tree(tree, language, &mut found);
+            self.tree(tree, language, &mut found, search);
         }
         Looked { source, found }
     }
 
-    fn tree(&self, tree: &Tree, language: Language, found: &mut Found) {
+    fn tree(&self, tree: &Tree, language: Language, found: &mut Found, search: bool) {
         let syntax = Syntax::of(tree, language);
         found.symbols = Symbols::of(&syntax, tree.source(), language);
         if syntax.depth() > DEEPEST {
             let detail = format!("syntax nests deeper than {DEEPEST} levels");
             found.outcome = skipped(SkipReason::ParseError, &detail);
+            return;
+        }
+        if !search {
             return;
         }
         match self.pack.language(language) {
@@ -155,12 +160,12 @@ impl Analyser {
         }
     }
 
-    fn text(&self, path: &RepoPath, bytes: &[u8], name: &str) -> Looked {
+    fn text(&self, path: &RepoPath, bytes: &[u8], name: &str, search: bool) -> Looked {
         let outcome = Outcome::Assessed {
             language: name.to_owned(),
         };
         let mut looked = Looked::plain(bytes, outcome);
-        if document::Format::of(path).is_some() {
+        if search && document::Format::of(path).is_some() {
             self.document(path, &mut looked);
         }
         looked

@@ -43,6 +43,7 @@ pub fn run(rule: &Rule, analyser: &Analyser, text: &str) -> Vec<(RepoPath, SideR
                 old_path: None,
                 base: None,
                 head: Some(text.as_bytes().into()),
+                search_base: false,
             };
             Some((path, analyser.analyse(&job).head?))
         })

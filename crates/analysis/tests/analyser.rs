@@ -49,6 +49,7 @@ fn job(path: &str, head: &[u8]) -> Job {
         old_path: None,
         base: None,
         head: Some(Arc::from(head)),
+        search_base: false,
     }
 }
 

@@ -93,6 +93,7 @@ fn reported(text: &str) -> bool {
         old_path: None,
         base: None,
         head: Some(Arc::from(text.as_bytes())),
+        search_base: false,
     };
     ANALYSER.analyse(&job).head.is_some_and(|head| {
         head.findings

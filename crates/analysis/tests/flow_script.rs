@@ -18,6 +18,7 @@ fn reports(path: &str, rule: &str, text: &str) -> bool {
         old_path: None,
         base: None,
         head: Some(text.as_bytes().into()),
+        search_base: false,
     };
     ANALYSER
         .analyse(&job)

@@ -29,6 +29,8 @@ pub struct Job {
     pub base: Option<std::sync::Arc<[u8]>>,
     /// The text now, if there is any.
     pub head: Option<std::sync::Arc<[u8]>>,
+    /// Whether rules run on the base even if they find nothing at head.
+    pub search_base: bool,
 }
 
 /// What the child says of a job.
@@ -45,6 +47,8 @@ pub struct JobReport {
 pub struct SideReport {
     /// Whether it was assessed.
     pub outcome: Outcome,
+    /// Whether rules were run on it: a base matters only where something is found at head.
+    pub is_searched: bool,
     /// Findings, with stems as fingerprints and no comment line.
     pub findings: Vec<Finding>,
     /// Findings set aside by an ignore comment with a reason, with stems as fingerprints.

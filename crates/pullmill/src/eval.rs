@@ -162,6 +162,21 @@ pub enum EvalError {
     Empty(String),
 }
 
+/// The first different names of a list, and how many more there are.
+fn named_at_most(most: usize, names: &[&str]) -> String {
+    let mut different: Vec<&str> = Vec::new();
+    for name in names {
+        if !different.contains(name) {
+            different.push(name);
+        }
+    }
+    let shown = different.get(..most).unwrap_or(&different).join(", ");
+    match different.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 fn list(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems.iter().map(|each| format!("  {each}")).collect();
     lines.join("\n")

@@ -1,6 +1,7 @@
 //! One reviewer for every command: holds the analysis children and the settings, and turns changes and trees into reviews.
 
 pub mod content;
+mod moved;
 mod plan;
 pub mod settings;
 pub mod tree;
@@ -61,7 +62,8 @@ impl Reviewer {
     pub fn review(&self, change: &Change, progress: &Progress) -> Result<Review, Failure> {
         let plan = Plan::of(change, &self.settings.policy);
         let (paths, jobs): (Vec<RepoPath>, Vec<Job>) = plan.jobs.into_iter().unzip();
-        let reports = self.analyse(jobs, progress)?;
+        let mut reports = self.analyse(jobs.clone(), progress)?;
+        self.search_moved(change, &jobs, &mut reports, progress)?;
         let analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
         Ok(self.judge(change, &analyses))
     }
@@ -80,13 +82,18 @@ impl Reviewer {
             jobs.extend(asked);
             plans.push((change, plan.skipped, paths));
         }
-        let mut reports = self.analyse(jobs, progress)?.into_iter();
-        let reviews = plans.into_iter().map(|(change, skipped, paths)| {
-            // `zip` asks the paths first, so it takes no report too many.
-            let analyses = self.analyses(skipped, paths.into_iter().zip(reports.by_ref()));
-            self.judge(change, &analyses)
-        });
-        Ok(reviews.collect())
+        let mut reports = self.analyse(jobs.clone(), progress)?.into_iter();
+        let mut jobs = jobs.as_slice();
+        let mut reviews = Vec::with_capacity(changes.len());
+        for (change, skipped, paths) in plans {
+            let mut own: Vec<_> = reports.by_ref().take(paths.len()).collect();
+            let (asked, rest) = jobs.split_at(own.len());
+            jobs = rest;
+            self.search_moved(change, asked, &mut own, progress)?;
+            let analyses = self.analyses(skipped, paths.into_iter().zip(own));
+            reviews.push(self.judge(change, &analyses));
+        }
+        Ok(reviews)
     }
 
     /// Reviews a tree as it is. Texts are read when a child is free for them and forgotten at once.
@@ -103,6 +110,22 @@ impl Reviewer {
         let met: tree::Met = met.into_inner().unwrap_or_else(PoisonError::into_inner);
         let analyses = self.analyses(met.skipped, met.asked.into_iter().zip(reports));
         Ok(assemble::scan(&tree.label, &analyses, &self.judging))
+    }
+
+    /// Searches the bases that may hold what stands elsewhere at head.
+    fn search_moved(
+        &self,
+        change: &Change,
+        jobs: &[Job],
+        reports: &mut [Result<JobReport, Stopped>],
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let (places, bases) = moved::bases(change, jobs, reports);
+        if !bases.is_empty() {
+            let found = self.analyse(bases, progress)?;
+            moved::put_back(reports, places, found);
+        }
+        Ok(())
     }
 
     fn judge(&self, change: &Change, analyses: &Analyses) -> Review {

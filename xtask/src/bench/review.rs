@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::code::{self, Kind};
 use super::program::{self, Programs};
 use super::repository::{commit, git, start};
-use super::{Figure, Limit};
+use super::{Figure, Limit, rivals};
 
 const FILES: u64 = 50;
 const LINES: usize = 180;
@@ -38,7 +38,20 @@ pub(super) fn large(programs: &Programs, folder: &Path) -> Result<Vec<Figure>> {
         Figure::new("lines gone", counted(folder, 1)?, "lines"),
         Figure::new("text of the files", bytes as f64 / 1e6, "MB"),
     ];
-    figures.extend(review(programs, folder, 15, 300.0)?);
+    let (reviewed, median) = review(programs, folder, 15, 300.0)?;
+    figures.extend(reviewed);
+    match rivals::ast_grep(&programs.target) {
+        Ok(rival) => {
+            let other = rival.scan_mixed(&folder.join("src"), 15)?;
+            figures.push(Figure::new(
+                "ast-grep, 20 rules, new files only",
+                other,
+                "ms",
+            ));
+            figures.push(Figure::new("ratio to ast-grep", median / other, "×"));
+        }
+        Err(error) => println!("  ast-grep is not available: {error:#}"),
+    }
     Ok(figures)
 }
 
@@ -58,10 +71,16 @@ pub(super) fn line(programs: &Programs, folder: &Path) -> Result<Vec<Figure>> {
     let text = fs::read_to_string(folder.join(&path))?;
     put(folder, &path, &(text + "\nLAST = 1\n"))?;
     commit(folder, "Change a line")?;
-    review(programs, folder, 25, 50.0)
+    Ok(review(programs, folder, 25, 50.0)?.0)
 }
 
-fn review(programs: &Programs, folder: &Path, rounds: usize, limit: f64) -> Result<Vec<Figure>> {
+/// The figures of a review, and its median.
+fn review(
+    programs: &Programs,
+    folder: &Path,
+    rounds: usize,
+    limit: f64,
+) -> Result<(Vec<Figure>, f64)> {
     let (median, best) = program::median(rounds, || {
         let mut command = Command::new(&programs.pullmill);
         command
@@ -70,10 +89,11 @@ fn review(programs: &Programs, folder: &Path, rounds: usize, limit: f64) -> Resu
         Ok(program::timed(&mut command)?.0)
     })?;
     let what = format!("from start to output, median of {rounds}");
-    Ok(vec![
+    let figures = vec![
         Figure::new(what, median, "ms").limited(Limit::AtMost(limit)),
         Figure::new("the fastest of them", best, "ms"),
-    ])
+    ];
+    Ok((figures, median))
 }
 
 fn name(kind: Kind, number: u64) -> String {

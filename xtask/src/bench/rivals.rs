@@ -56,28 +56,48 @@ fn find(folder: &Path) -> Option<PathBuf> {
 impl AstGrep {
     /// Seconds for a scan of a tree of one language by one thread.
     pub(super) fn scan(&self, tree: &Path, kind: Kind) -> Result<f64> {
+        let milliseconds = self.timed(tree, kind.name(), &written(kind, 20), 1, 1)?;
+        Ok(milliseconds / 1e3)
+    }
+
+    /// Milliseconds for a scan of a small tree of all languages by two threads: median of `rounds`.
+    pub(super) fn scan_mixed(&self, tree: &Path, rounds: usize) -> Result<f64> {
+        let rules: String = Kind::CODE.iter().map(|kind| written(*kind, 5)).collect();
+        self.timed(tree, "mixed", &rules, 2, rounds)
+    }
+
+    fn timed(
+        &self,
+        tree: &Path,
+        name: &str,
+        rules: &str,
+        threads: usize,
+        rounds: usize,
+    ) -> Result<f64> {
         fs::create_dir_all(&self.rules)?;
-        let rules = self.rules.join(format!("{}.yml", kind.name()));
-        fs::write(&rules, written(kind))?;
-        let (middle, _) = program::median(1, || {
+        let file = self.rules.join(format!("{name}.yml"));
+        fs::write(&file, rules)?;
+        let (middle, _) = program::median(rounds, || {
             let mut command = Command::new(&self.program);
             command
-                .args(["scan", "--json=compact", "--threads", "1", "--rule"])
-                .arg(&rules)
+                .args(["scan", "--json=compact", "--threads"])
+                .arg(threads.to_string())
+                .arg("--rule")
+                .arg(&file)
                 .arg(tree);
             Ok(program::timed(&mut command)?.0)
         })?;
-        Ok(middle / 1e3)
+        Ok(middle)
     }
 }
 
-fn written(kind: Kind) -> String {
+fn written(kind: Kind, most: usize) -> String {
     let mut text = String::new();
-    for (number, pattern) in patterns(kind).iter().enumerate() {
+    for (number, pattern) in patterns(kind).iter().take(most).enumerate() {
         let language = kind.name();
         let _ = write!(
             text,
-            "---\nid: rule{number}\nlanguage: {language}\nmessage: found\nrule:\n  pattern: '{pattern}'\n"
+            "---\nid: {language}{number}\nlanguage: {language}\nmessage: found\nrule:\n  pattern: '{pattern}'\n"
         );
     }
     text

@@ -31,7 +31,7 @@ pub(super) struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// Everything the reviewer is told of this side.
-    pub(super) fn report(&self, hits: Vec<Hit>, outcome: Outcome) -> SideReport {
+    pub(super) fn report(&self, hits: Vec<Hit>, outcome: Outcome, is_searched: bool) -> SideReport {
         let mask = Mask::of(&hits, self.source.text());
         let ignores = Ignores::of(self.source);
         let mut findings = Vec::new();
@@ -51,6 +51,7 @@ impl<'a> Side<'a> {
         }
         SideReport {
             outcome,
+            is_searched,
             findings,
             suppressed,
             symbols: self.symbols.listed(self.source),

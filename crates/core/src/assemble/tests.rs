@@ -82,6 +82,7 @@ fn side(findings: Vec<Finding>) -> SideReport {
         outcome: Outcome::Assessed {
             language: "python".into(),
         },
+        is_searched: true,
         findings,
         suppressed: Vec::new(),
         symbols: Vec::new(),

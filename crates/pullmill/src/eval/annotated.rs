@@ -3,13 +3,14 @@
 mod comments;
 mod extent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pullmill_core::change::RepoPath;
+use serde_json::Value;
 
 use super::families::{self, Weakness};
 use super::tree::{self, Tree};
-use super::{Corpus, EvalError, Item, Label, Place, Problem, Unlabelled, memory};
+use super::{Corpus, EvalError, Item, Label, Place, Problem, Unlabelled, memory, named_at_most};
 
 /// Which weaknesses the foreign rule ids stand for.
 pub type Mapping = BTreeMap<String, Vec<u32>>;
@@ -42,6 +43,18 @@ pub fn load(name: &str, mapping: &Mapping, tree: &dyn Tree) -> Result<Corpus, Ev
             labels,
             unlabelled: Unlabelled::Apart,
         });
+    }
+    let unknown: BTreeSet<&str> = (corpus.items.iter())
+        .flat_map(|item| &item.labels)
+        .filter(|label| label.weakness == Weakness::Any)
+        .map(|label| label.text.as_str())
+        .collect();
+    if !unknown.is_empty() {
+        corpus.notes.push(format!(
+            "{name}: any finding answers {} ids whose weakness is not known: {}",
+            unknown.len(),
+            named_at_most(5, &Vec::from_iter(unknown))
+        ));
     }
     if corpus.items.is_empty() {
         return Err(EvalError::Empty(format!(
@@ -91,10 +104,10 @@ fn label(
     mapping: &Mapping,
 ) -> Label {
     let number = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
-    let weaknesses = mapping.get(id).map_or(&[][..], Vec::as_slice);
+    let weaknesses = weaknesses_of(mapping, id);
     Label {
         is_wanted,
-        weakness: Weakness::of(weaknesses, &std::collections::BTreeSet::new()),
+        weakness: Weakness::of(weaknesses, &BTreeSet::new()),
         places: vec![Place {
             path: path.clone(),
             lines: number(first)..=number(first),
@@ -161,22 +174,48 @@ pub fn mapping(file: &str, text: &str) -> Result<Mapping, Vec<Problem>> {
     }
 }
 
-/// Picks ids and weaknesses out of a YAML rule file: every `id:` and the `CWE-N` that follow it.
-pub fn mapping_from_rules(text: &str, mapping: &mut Mapping) {
-    let mut current = None;
-    for line in text.lines() {
-        let line = line.trim();
-        if let Some(id) = line.trim_start_matches("- ").strip_prefix("id:") {
-            current = Some(id.trim().trim_matches(['"', '\'']).to_owned());
-            continue;
-        }
-        let numbers = families::numbers_in(line);
-        if let Some(id) = &current
-            && !numbers.is_empty()
-        {
-            mapping.entry(id.clone()).or_default().extend(numbers);
+/// Picks ids and weaknesses out of a YAML file of foreign rules; `false` if it is not YAML.
+///
+/// A rule is a mapping with an `id`; its weaknesses stand in its `metadata`, under a key that starts with `cwe`
+/// or, where there is none, among its `tags`.
+pub fn mapping_from_rules(text: &str, mapping: &mut Mapping) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    let Ok(documents) = serde_saphyr::from_multiple::<Value>(text) else {
+        return false;
+    };
+    for document in &documents {
+        let rules = document.get("rules").unwrap_or(document);
+        let rules = rules
+            .as_array()
+            .map_or(std::slice::from_ref(rules), Vec::as_slice);
+        for rule in rules {
+            let Some(id) = rule.get("id").and_then(Value::as_str) else {
+                continue;
+            };
+            let metadata = rule.get("metadata").unwrap_or(rule);
+            let known = mapping.entry(id.to_owned()).or_default();
+            for number in families::numbers_under(metadata) {
+                if !known.contains(&number) {
+                    known.push(number);
+                }
+            }
         }
     }
+    true
+}
+
+/// The weaknesses of an id; rule files and comments may each put a path of dots in front of it.
+fn weaknesses_of<'a>(mapping: &'a Mapping, id: &str) -> &'a [u32] {
+    let last = |id: &str| id.rsplit('.').next().unwrap_or_default().to_owned();
+    let exact = mapping.get(id).or_else(|| mapping.get(&last(id)));
+    let found = exact.or_else(|| {
+        let mut alike = mapping.iter().filter(|(other, _)| last(other) == last(id));
+        match (alike.next(), alike.next()) {
+            (Some((_, only)), None) => Some(only),
+            _ => None,
+        }
+    });
+    found.map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use pullmill_core::finding::{Agent, Finding};
+use serde_json::Value;
 
 /// Weaknesses that people take for one another; the first member names the family in tables.
 ///
-/// Two weaknesses are kin if one family holds both. Kinship is not handed on: 916 and 328 are kin, 328 and 327
-/// are, 916 and 327 are not.
+/// Two weaknesses are kin if one family holds both. Kinship is not handed on: 759 and 328 are kin, 328 and 327
+/// are, 759 and 327 are not.
 const FAMILIES: &[(&str, &[u32])] = &[
     (
         "path traversal",
@@ -51,7 +52,7 @@ const FAMILIES: &[(&str, &[u32])] = &[
     ("cleartext", &[319, 311, 312, 523]),
     ("weak cipher", &[327, 326, 329, 780, 1204, 1240]),
     ("weak hash", &[328, 759, 760, 916]),
-    ("weak cryptography", &[327, 328]),
+    ("weak cryptography", &[327, 326, 328, 916]),
     ("old protocol version", &[757, 326, 327]),
     (
         "weak randomness",
@@ -108,7 +109,8 @@ pub enum Weakness {
 impl Weakness {
     /// A label that names one or more weaknesses; none means any.
     ///
-    /// A corpus that has tests for two kin under different names tells them `apart`: then each stands for itself.
+    /// A corpus that has tests for two kin under different names tells them `apart`: then each stands for itself, and
+    /// what is kin to several of them goes to the one of its first family that holds any.
     #[must_use]
     pub fn of(ids: &[u32], apart: &BTreeSet<u32>) -> Self {
         let Some(id) = ids.first() else {
@@ -116,7 +118,12 @@ impl Weakness {
         };
         let mut accepted = BTreeSet::new();
         for id in ids {
-            accepted.extend(kin(*id).difference(apart).copied());
+            let others = kin(*id);
+            accepted.extend(
+                others
+                    .difference(apart)
+                    .filter(|kin| is_nearest(*id, **kin, apart)),
+            );
             accepted.insert(*id);
         }
         Self::Cwe {
@@ -217,6 +224,14 @@ impl Row {
     }
 }
 
+/// Whether, of all that are told apart, none stands nearer to this kin.
+fn is_nearest(id: u32, kin: u32, apart: &BTreeSet<u32>) -> bool {
+    let mut families = FAMILIES.iter().map(|(_, members)| *members);
+    families
+        .find(|members| members.contains(&kin) && members.iter().any(|each| apart.contains(each)))
+        .is_none_or(|members| members.contains(&id))
+}
+
 fn kin(id: u32) -> BTreeSet<u32> {
     FAMILIES
         .iter()
@@ -243,4 +258,33 @@ pub fn numbers_in(text: &str) -> Vec<u32> {
         }
     }
     numbers
+}
+
+/// Reads weaknesses under the keys of an object that start with `cwe` or are `tags`: numbers or text, alone or in lists.
+#[must_use]
+pub fn numbers_under(properties: &Value) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    for (name, value) in properties.as_object().into_iter().flatten() {
+        let is_cwe = name.to_ascii_lowercase().starts_with("cwe");
+        if is_cwe || name == "tags" {
+            let values = value
+                .as_array()
+                .map_or(std::slice::from_ref(value), Vec::as_slice);
+            numbers.extend(values.iter().flat_map(|value| in_value(value, is_cwe)));
+        }
+    }
+    numbers
+}
+
+fn in_value(value: &Value, is_cwe: bool) -> Vec<u32> {
+    let bare = || match value {
+        Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match value {
+        _ if is_cwe && bare().is_some() => bare().into_iter().collect(),
+        Value::String(text) => numbers_in(text),
+        _ => Vec::new(),
+    }
 }

@@ -8,8 +8,8 @@ use pullmill_core::change::RepoPath;
 
 use super::families::{self, Weakness};
 use super::tree::{self, Index, Tree};
-use super::{Corpus, EvalError, Item, Label, Place, Problem, Unlabelled, memory};
-use wire::{Component, Entry, Log, Physical, Run};
+use super::{Corpus, EvalError, Item, Label, Place, Problem, Unlabelled, memory, named_at_most};
+use wire::{Artifact, Component, Entry, Log, Physical, Run, at};
 
 /// How a ground truth is read.
 #[derive(Clone, Copy, Debug)]
@@ -69,14 +69,18 @@ fn truth(run: &Run, entry: &Entry) -> Option<Truth> {
         .or_else(|| entry.rule.as_ref()?.id.as_deref())
         .or_else(|| Some(rule?.id.as_str()))
         .unwrap_or_default();
-    let mut cwe = entry.weaknesses();
+    let mut cwe = run.weaknesses_of_entry(entry);
     if cwe.is_empty() {
         cwe = families::numbers_in(id);
     }
     if let Some(rule) = rule
         && cwe.is_empty()
     {
-        cwe = rule.weaknesses();
+        cwe = run.weaknesses_of_rule(rule);
+    }
+    if cwe.is_empty() {
+        // An id that is nothing but the number of a weakness.
+        cwe.extend(id.parse::<u32>().ok().filter(|number| *number < 2000));
     }
     let places = entry.locations.iter().flatten();
     Some(Truth {
@@ -94,10 +98,10 @@ fn is_wanted(entry: &Entry) -> Option<bool> {
     if let Some(hint) = entry.hint() {
         return Some(hint);
     }
-    match entry.kind.as_deref() {
-        Some("pass") => Some(false),
-        None | Some("fail") => Some(!entry.is_suppressed()),
-        Some(_) => None,
+    match entry.kind.as_deref().unwrap_or("fail") {
+        kind if kind.eq_ignore_ascii_case("pass") => Some(false),
+        kind if kind.eq_ignore_ascii_case("fail") => Some(!entry.is_suppressed()),
+        _ => None,
     }
 }
 
@@ -108,32 +112,56 @@ fn rule<'a>(run: &'a Run, entry: &Entry) -> Option<&'a wire::Rule> {
         .rule_id
         .as_deref()
         .or_else(|| reference?.id.as_deref());
-    let index = entry.rule_index.or_else(|| reference?.index);
+    let index = (entry.rule_index).or_else(|| reference?.index);
     let components = || std::iter::once(&tool.driver).chain(&tool.extensions);
-    let by_id = |id: &str| {
-        let exact = components().flat_map(|each: &Component| &each.rules);
-        exact.clone().find(|rule| rule.id == id).or_else(|| {
-            let (parent, _) = id.rsplit_once('/')?;
-            exact.clone().find(|rule| rule.id == parent)
-        })
+    let named = reference.and_then(|each| each.tool_component.as_ref());
+    let component = match named {
+        None => &tool.driver,
+        Some(reference) => at(&tool.extensions, reference.index)
+            .or_else(|| {
+                components().find(|each| each.name.is_some() && each.name == reference.name)
+            })
+            .unwrap_or(&tool.driver),
     };
+    let by_id = |id: &str| {
+        let mut rules = components().flat_map(|each: &Component| &each.rules);
+        rules.find(|rule| rule.id == id)
+    };
+    let by_index = || at(&component.rules, index);
     id.and_then(by_id)
-        .or_else(|| tool.driver.rules.get(usize::try_from(index?).ok()?))
+        .or_else(by_index)
+        .or_else(|| by_id(id?.rsplit_once('/')?.0))
 }
 
 fn place(run: &Run, location: &Physical) -> Option<(String, Option<(u32, u32)>)> {
     let artifact = location.artifact_location.as_ref()?;
-    let by_index = || {
-        let index = usize::try_from(artifact.index?).ok()?;
-        let entry = run.artifacts.as_ref()?.get(index)?;
-        entry.location.as_ref()?.uri.as_deref()
+    let listed = || at(&run.artifacts, artifact.index)?.location.as_ref();
+    let file = match artifact.uri {
+        Some(_) => artifact,
+        None => listed()?,
     };
-    let uri = artifact.uri.as_deref().or_else(by_index)?;
     let lines = location.region.as_ref().and_then(|region| {
         let first = region.start_line?;
         Some((first, region.end_line.unwrap_or(first).max(first)))
     });
-    Some((path_of(uri), lines))
+    Some((path_of(&absolute(run, file)?), lines))
+}
+
+/// The URI of a file with the folders it is relative to.
+fn absolute(run: &Run, file: &Artifact) -> Option<String> {
+    let mut uri = file.uri.clone()?;
+    let mut base = file.uri_base_id.as_deref();
+    // A base may name a base; a circle of them ends here.
+    for _ in 0..run.original_uri_base_ids.len() {
+        let Some(folder) = base.and_then(|name| run.original_uri_base_ids.get(name)) else {
+            break;
+        };
+        if let Some(prefix) = folder.uri.as_deref().filter(|prefix| !prefix.is_empty()) {
+            uri = format!("{}/{uri}", prefix.trim_end_matches('/'));
+        }
+        base = folder.uri_base_id.as_deref();
+    }
+    Some(uri)
 }
 
 /// Decodes a URI into a path without scheme, leading slash or `./`.
@@ -178,11 +206,11 @@ pub fn load(
         ..Corpus::default()
     };
     let mut labels: BTreeMap<&RepoPath, Vec<Label>> = BTreeMap::new();
-    let mut lost = 0;
+    let mut lost: Vec<&str> = Vec::new();
     for truth in truths {
         match label(truth, settings.tolerance, &index) {
             Some((path, label)) => labels.entry(path).or_default().push(label),
-            None => lost += 1,
+            None => lost.push(truth.places.first().map_or("(no file)", |(uri, _)| uri)),
         }
     }
     if labels.is_empty() {
@@ -191,9 +219,11 @@ pub fn load(
             truths.len()
         )));
     }
-    if lost > 0 {
+    if !lost.is_empty() {
         corpus.notes.push(format!(
-            "{name}: {lost} results point to no file of the tree and are left out"
+            "{name}: {} results point to no file of the tree and are left out: {}",
+            lost.len(),
+            named_at_most(5, &lost)
         ));
     }
     let unlabelled = settings.unlabelled.unwrap_or_else(|| implied(truths));

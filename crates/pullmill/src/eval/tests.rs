@@ -201,6 +201,9 @@ fn kin_stand_for_each_other_unless_the_corpus_tells_them_apart() {
     let password_hash = finding("r", &[916], "app.py", 1);
     assert!(Weakness::of(&[328], &apart).accepts(&password_hash));
     assert!(!Weakness::of(&[327], &apart).accepts(&password_hash));
+    for (label, found) in [(327, 916), (326, 328), (326, 916), (22, 73)] {
+        assert!(Weakness::cwe(label).accepts(&finding("r", &[found], "app.py", 1)));
+    }
     assert!(!Weakness::cwe(89).accepts(&finding("r", &[79], "app.py", 1)));
     assert!(Weakness::cwe(4711).accepts(&finding("r", &[4711], "app.py", 1)));
 }

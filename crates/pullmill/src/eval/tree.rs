@@ -72,18 +72,20 @@ impl<'a> Index<'a> {
         Self { by_name }
     }
 
-    /// The file with this path; else the only one whose path ends in it, or in which it ends.
+    /// The file with this path; else the one with the longest path in which this one ends;
+    /// else the only one whose path ends in this one.
     #[must_use]
     pub fn find(&self, wanted: &str) -> Option<&'a RepoPath> {
         let name = wanted.rsplit('/').next().unwrap_or(wanted);
-        let candidates = self.by_name.get(name)?;
-        if let Some(exact) = candidates.iter().find(|path| path.as_str() == wanted) {
-            return Some(exact);
+        let candidates = self.by_name.get(name)?.iter().copied();
+        let inside = candidates
+            .clone()
+            .filter(|path| ends_in(wanted, path.as_str()));
+        if let Some(longest) = inside.max_by_key(|path| path.as_str().len()) {
+            return Some(longest);
         }
-        let mut near = candidates
-            .iter()
-            .filter(|path| ends_in(path.as_str(), wanted) || ends_in(wanted, path.as_str()));
-        match (near.next(), near.next()) {
+        let mut around = candidates.filter(|path| ends_in(path.as_str(), wanted));
+        match (around.next(), around.next()) {
             (Some(only), None) => Some(only),
             _ => None,
         }

@@ -67,6 +67,7 @@ fn report(language: &str, symbols: &[(&str, &str)], findings: Vec<Finding>) -> S
         outcome: Outcome::Assessed {
             language: language.into(),
         },
+        is_searched: true,
         findings,
         suppressed: Vec::new(),
         symbols: symbols

@@ -64,6 +64,7 @@ fn job(file: &FileChange) -> Option<Job> {
         old_path: file.old_path.clone(),
         base,
         head,
+        search_base: false,
     })
 }
 

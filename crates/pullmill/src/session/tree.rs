@@ -118,6 +118,7 @@ fn prepare(path: &RepoPath, file: &Path, policy: &Policy) -> Result<Job, (SkipRe
         old_path: None,
         base: None,
         head: Some(Arc::from(text)),
+        search_base: false,
     })
 }
 

@@ -27,6 +27,7 @@ pub struct JobHeader {
     old_path: Option<RepoPath>,
     has_base: bool,
     has_head: bool,
+    search_base: bool,
 }
 
 /// What the child says, once for each request.
@@ -54,6 +55,7 @@ pub(super) fn encode_job(number: u32, job: &Job) -> Result<Vec<u8>, FrameError> 
         old_path: job.old_path.clone(),
         has_base: job.base.is_some(),
         has_head: job.head.is_some(),
+        search_base: job.search_base,
     };
     let blobs: Vec<&[u8]> = [&job.base, &job.head]
         .into_iter()
@@ -75,6 +77,7 @@ impl JobHeader {
             old_path: self.old_path,
             base,
             head,
+            search_base: self.search_base,
         }
     }
 }
@@ -91,6 +94,7 @@ mod tests {
                 old_path: base.then(|| RepoPath::from("b.py")),
                 base: base.then(|| Arc::from(b"before\xff".as_slice())),
                 head: head.then(|| Arc::from(b"".as_slice())),
+                search_base: head,
             };
             let bytes = encode_job(7, &job).unwrap();
             let frame = frame::read(&mut bytes.as_slice(), 1000).unwrap().unwrap();

@@ -84,6 +84,7 @@ fn report() -> JobReport {
             outcome: Outcome::Assessed {
                 language: "python".to_owned(),
             },
+            is_searched: true,
             findings: Vec::new(),
             suppressed: Vec::new(),
             symbols: Vec::new(),
@@ -97,6 +98,7 @@ fn job(text: &[u8]) -> Job {
         old_path: None,
         base: None,
         head: Some(Arc::from(text)),
+        search_base: false,
     }
 }
 

@@ -26,7 +26,7 @@ pub fn load(args: &EvalArgs) -> anyhow::Result<Vec<Corpus>> {
         let mut corpus = match args.format {
             Format::Case => cases(&name, &folder)?,
             Format::Csv => table(&name, args, path, &folder)?,
-            Format::Annotated => annotated::load(&name, &mapping(args)?, &folder)?,
+            Format::Annotated => annotated(&name, args, &folder)?,
             Format::Sarif => truth(&name, args, path, &folder)?,
         };
         if let Some(unlabelled) = args.unlabelled {
@@ -87,14 +87,18 @@ fn not_text(file: &str, error: &std::string::FromUtf8Error) -> Problem {
 }
 
 fn table(name: &str, args: &EvalArgs, path: &Path, folder: &Folder) -> anyhow::Result<Corpus> {
-    let file = expected(args, path, folder, "csv")?;
+    let file = expected(args, path, folder, "csv", |bytes| {
+        csv::rows("", &String::from_utf8_lossy(bytes)).is_ok_and(|rows| !rows.is_empty())
+    })?;
     let text = String::from_utf8_lossy(&read(&file)?).into_owned();
     let rows = csv::rows(&file.display().to_string(), &text).map_err(EvalError::Malformed)?;
     Ok(csv::load(name, &rows, folder)?)
 }
 
 fn truth(name: &str, args: &EvalArgs, path: &Path, folder: &Folder) -> anyhow::Result<Corpus> {
-    let file = expected(args, path, folder, "sarif")?;
+    let file = expected(args, path, folder, "sarif", |bytes| {
+        sarif::truths("", bytes).is_ok_and(|truths| !truths.is_empty())
+    })?;
     let truths =
         sarif::truths(&file.display().to_string(), &read(&file)?).map_err(EvalError::Malformed)?;
     let settings = sarif::Settings {
@@ -104,12 +108,13 @@ fn truth(name: &str, args: &EvalArgs, path: &Path, folder: &Folder) -> anyhow::R
     Ok(sarif::load(name, &truths, settings, folder)?)
 }
 
-/// The file with the labels: the one that was named, or the only one of its kind.
+/// The file with the labels: the one that was named, or the only one that can be read as such.
 fn expected(
     args: &EvalArgs,
     path: &Path,
     folder: &Folder,
     extension: &str,
+    can_be: impl Fn(&[u8]) -> bool,
 ) -> anyhow::Result<PathBuf> {
     if let Some(file) = &args.expected {
         return Ok(file.clone());
@@ -117,38 +122,71 @@ fn expected(
     let all: Vec<&RepoPath> = (folder.paths().iter())
         .filter(|path| path.extension() == extension)
         .collect();
-    let at_top: Vec<&RepoPath> = (all.iter().copied())
+    if let [only] = all.as_slice() {
+        return Ok(folder.locate(only));
+    }
+    let mut fit = Vec::new();
+    for path in &all {
+        if can_be(&folder.read(path)?) {
+            fit.push(*path);
+        }
+    }
+    let at_top: Vec<&RepoPath> = (fit.iter().copied())
         .filter(|path| !path.as_str().contains('/'))
         .collect();
-    match (at_top.as_slice(), all.as_slice()) {
-        ([only], _) | (_, [only]) => Ok(folder.locate(only)),
-        (_, []) => bail!(
+    match (at_top.as_slice(), fit.as_slice(), all.as_slice()) {
+        ([only], _, _) | (_, [only], _) => Ok(folder.locate(only)),
+        (_, _, []) => bail!(
             "there is no .{extension} file in {}; name the labels with --expected",
             path.display()
         ),
         _ => bail!(
-            "there are {} .{extension} files in {}; name the labels with --expected",
+            "there are {} .{extension} files in {}, of which {} can be the labels; name them with --expected",
             all.len(),
-            path.display()
+            path.display(),
+            fit.len()
         ),
     }
 }
 
-/// Reads what foreign rule ids mean: a mapping file, or rule files as they are.
-fn mapping(args: &EvalArgs) -> anyhow::Result<annotated::Mapping> {
-    let mut mapping = annotated::Mapping::new();
-    let Some(path) = &args.expected else {
-        return Ok(mapping);
-    };
+fn annotated(name: &str, args: &EvalArgs, folder: &Folder) -> anyhow::Result<Corpus> {
+    let mut notes = Vec::new();
+    let mapping = mapping(args, folder, &mut notes)?;
+    let mut corpus = annotated::load(name, &mapping, folder)?;
+    corpus.notes.append(&mut notes);
+    Ok(corpus)
+}
+
+/// Reads what foreign rule ids mean: a mapping file, or rule files as they are, by default those beside the tests.
+fn mapping(
+    args: &EvalArgs,
+    beside: &Folder,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<annotated::Mapping> {
     let is_rules = |path: &RepoPath| matches!(path.extension().as_str(), "yml" | "yaml");
-    let folder = Folder::open(path).with_context(|| format!("cannot list {}", path.display()))?;
-    if path.is_file() && !folder.paths().iter().any(is_rules) {
-        let text = String::from_utf8_lossy(&read(path)?).into_owned();
-        let mapping = annotated::mapping(&path.display().to_string(), &text);
-        return Ok(mapping.map_err(EvalError::Malformed)?);
-    }
+    let named = match &args.expected {
+        Some(path) => {
+            let folder =
+                Folder::open(path).with_context(|| format!("cannot list {}", path.display()))?;
+            if path.is_file() && !folder.paths().iter().any(is_rules) {
+                let text = String::from_utf8_lossy(&read(path)?).into_owned();
+                let mapping = annotated::mapping(&path.display().to_string(), &text);
+                return Ok(mapping.map_err(EvalError::Malformed)?);
+            }
+            Some(folder)
+        }
+        None => None,
+    };
+    let folder = named.as_ref().unwrap_or(beside);
+    let mut mapping = annotated::Mapping::new();
     for rules in folder.paths().iter().filter(|path| is_rules(path)) {
-        annotated::mapping_from_rules(&String::from_utf8_lossy(&folder.read(rules)?), &mut mapping);
+        let text = String::from_utf8_lossy(&folder.read(rules)?).into_owned();
+        if !annotated::mapping_from_rules(&text, &mut mapping) && named.is_some() {
+            notes.push(format!(
+                "{}: no YAML; left out",
+                folder.locate(rules).display()
+            ));
+        }
     }
     Ok(mapping)
 }

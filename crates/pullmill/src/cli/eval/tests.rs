@@ -138,13 +138,44 @@ fn annotated_sources_and_the_meaning_of_their_ids_are_read() {
         ],
     );
     let rules = folder.path().join("rules");
+    let source = folder.path().join("src");
     let say = |_: &Change| vec![finding("r", &[89], "src/a.py", 2)];
     let words = ["--format", "annotated", "--show", "all"];
-    let (_, text) = run_on(folder.path(), &words, say).unwrap();
+    let (_, text) = run_on(&source, &words, |_| vec![finding("r", &[89], "a.py", 2)]).unwrap();
     assert!(text.contains("total    1       0"), "{text}");
     let narrowed = [&words[..], &["--expected", rules.to_str().unwrap()]].concat();
     let (_, text) = run_on(folder.path(), &narrowed, say).unwrap();
+    let (_, beside) = run_on(folder.path(), &words, say).unwrap();
+    assert_eq!(text, beside);
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_only_table_of_results_among_several_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        folder.path(),
+        &[
+            ("data/numbers.csv", "1,2\n"),
+            ("expected.csv", "T1,sqli,true,89\n"),
+            ("T1.py", "x\n"),
+        ],
+    );
+    let words = ["--format", "csv"];
+    let (_, text) = run_on(folder.path(), &words, |_| {
+        vec![finding("r", &[89], "T1.py", 1)]
+    })
+    .unwrap();
+    assert!(text.contains("total    1       0"), "{text}");
+    write(folder.path(), &[("more.csv", "T1,sqli,false,89\n")]);
+    let error = run_on(folder.path(), &words, |_| vec![])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("there are 3 .csv files"), "{error}");
+    assert!(
+        error.ends_with("of which 2 can be the labels; name them with --expected"),
+        "{error}"
+    );
 }
 
 #[test]

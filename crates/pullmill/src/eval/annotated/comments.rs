@@ -13,12 +13,12 @@ pub struct Lines<'a> {
     pub annotations: Vec<Annotation>,
 }
 
-/// What a comment says of the next line of code.
+/// What a comment says of the next line of code, or of the code it stands behind.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Annotation {
     /// The comment's line, 0-based.
     pub line: usize,
-    /// The next line of code, if there is one.
+    /// The line of code, if there is one.
     pub target: Option<usize>,
     /// Whether it must be reported, or must not.
     pub is_wanted: bool,
@@ -29,7 +29,7 @@ pub struct Annotation {
 /// Reads a file.
 #[must_use]
 pub fn read<'a>(path: &RepoPath, text: &'a str) -> Lines<'a> {
-    let text: Vec<&str> = text.lines().collect();
+    let text: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
     let has_preprocessor = matches!(tree::language(path), "c" | "c++" | "c#" | "rust");
     let mut annotations: Vec<Annotation> = Vec::new();
     let mut waiting = 0;
@@ -39,6 +39,14 @@ pub fn read<'a>(path: &RepoPath, text: &'a str) -> Lines<'a> {
             if !line.trim().is_empty() {
                 for annotation in annotations.iter_mut().skip(waiting) {
                     annotation.target = Some(index);
+                }
+                if let Some((is_wanted, ids)) = trailing(line) {
+                    annotations.push(Annotation {
+                        line: index,
+                        target: Some(index),
+                        is_wanted,
+                        ids,
+                    });
                 }
                 waiting = annotations.len();
             }
@@ -106,13 +114,23 @@ fn comment<'a>(
     Some(rest)
 }
 
+/// Reads an annotation that stands behind code: it is about that code.
+fn trailing(line: &str) -> Option<(bool, Vec<String>)> {
+    OPENERS.iter().find_map(|(opener, end)| {
+        let (code, rest) = line.rsplit_once(opener)?;
+        let rest = end.map_or(rest, |end| rest.split(end).next().unwrap_or(rest));
+        code.ends_with([' ', '\t']).then(|| annotation(rest))?
+    })
+}
+
 /// Reads `ruleid: a, b` or `ok: a`; what is still to be done (`todoruleid:`, `todook:`) says nothing.
 fn annotation(comment: &str) -> Option<(bool, Vec<String>)> {
     let comment = comment.trim_start_matches(['#', '/', '*', '-', '!', ' ', '\t']);
-    let (is_wanted, ids) = if let Some(ids) = comment.strip_prefix("ruleid:") {
-        (true, ids)
-    } else {
-        (false, comment.strip_prefix("ok:")?)
+    let (word, ids) = comment.split_once(':')?;
+    let is_wanted = match word.trim_end().to_ascii_lowercase().as_str() {
+        "ruleid" => true,
+        "ok" => false,
+        _ => return None,
     };
     let ids: Vec<String> = ids
         .split(',')

@@ -108,7 +108,10 @@ fn a_line_that_must_be_reported_by_one_rule_cannot_be_silent_for_another() {
     assert_eq!(plain.items[0].labels.len(), 1);
     assert_eq!(
         plain.notes,
-        ["a.py:3: `ok: two` is left out: another rule must report this line"]
+        [
+            "a.py:3: `ok: two` is left out: another rule must report this line",
+            "suite: any finding answers 1 ids whose weakness is not known: one"
+        ]
     );
     let mapping = mapping("map", "one cwe-89 # SQL\ntwo = CWE-79\n").unwrap();
     let narrowed = corpus(&[("a.py", text)], &mapping);
@@ -138,7 +141,10 @@ fn a_comment_without_code_behind_it_is_left_out_and_named() {
     let corpus = corpus(&[("a.py", "# ok: one\nx\n# ok: two\n")], &Mapping::new());
     assert_eq!(
         corpus.notes,
-        ["a.py:3: no line follows this comment; it is left out"]
+        [
+            "a.py:3: no line follows this comment; it is left out",
+            "suite: any finding answers 1 ids whose weakness is not known: one"
+        ]
     );
 }
 
@@ -150,14 +156,50 @@ fn a_mapping_names_lines_that_it_cannot_read() {
 
 #[test]
 fn a_mapping_is_picked_out_of_rule_files() {
-    let rules = "rules:\n- id: one\n  metadata:\n    cwe: 'CWE-89: x'\n- id: two\n  metadata:\n    cwe:\n    - \"CWE-79: y\"\n    - 'CWE-80: z'\n- id: three\n";
+    let rules = "rules:
+- metadata:
+    cwe: 'CWE-89: x'
+    references: [https://example.org/cwe-22]
+  message: not CWE-78
+  id: one # the first
+- id: a.two
+  metadata:
+    cwe:
+    - \"CWE-79: y\"
+    - 'CWE-80: z'
+- id: three
+  metadata: {tags: [external/cwe/cwe-601]}
+- id: four
+  message: CWE-77
+";
     let mut mapping = Mapping::new();
-    mapping_from_rules(rules, &mut mapping);
-    let expected = [("one", vec![89]), ("two", vec![79, 80])];
+    assert!(mapping_from_rules(rules, &mut mapping));
+    let expected = [
+        ("one", vec![89]),
+        ("a.two", vec![79, 80]),
+        ("three", vec![601]),
+        ("four", vec![]),
+    ];
     assert_eq!(
         mapping,
         expected.map(|(id, cwe)| (id.to_owned(), cwe)).into()
     );
+    assert_eq!(weaknesses_of(&mapping, "x.y.one"), [89]);
+    assert_eq!(weaknesses_of(&mapping, "two"), [79, 80]);
+    assert!(weaknesses_of(&mapping, "five").is_empty());
+    assert!(!mapping_from_rules("a: [", &mut mapping));
+}
+
+#[test]
+fn a_comment_behind_code_labels_that_code() {
+    let text = "x() # ruleid: one\ny() // ok: two\nz = 'a # b'\n";
+    assert_eq!(extents("a.py", text), [(false, 2, 2), (true, 1, 1)]);
+}
+
+#[test]
+fn marks_are_read_in_any_case_and_behind_a_byte_order_mark() {
+    let text = "\u{feff}# RULEID: one\nx\n# Ok : one\ny\n# okay: one\nz\n";
+    assert_eq!(extents("a.py", text), [(false, 4, 4), (true, 2, 2)]);
 }
 
 #[test]

@@ -82,13 +82,45 @@ fn columns_may_be_named_in_another_order() {
 }
 
 #[test]
+fn other_separators_words_and_headers_are_read() {
+    let expected = [("T1", "sqli", true, 89), ("T2", "sqli", false, 89)];
+    for text in [
+        "test;kind;vulnerability;CWE\nT1;sqli;yes;89\nT2;sqli;no;89\n",
+        "file\tcategory\tis_real\tcwe\nT1\tsqli\t1\t89\nT2\tsqli\t0\t89\n",
+        "test name,note,category,real vulnerability,cwe\n\"T1\",\"a, b\",sqli,TRUE,CWE-89: SQL\nT2,,sqli,FALSE,089\n",
+        "T1,sqli,true,89\n\nT2,sqli,false,89\n",
+    ] {
+        let rows = rows("expected.csv", text).unwrap();
+        let found: Vec<_> = (rows.iter())
+            .map(|row| (&*row.name, &*row.category, row.is_real, row.cwe))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+    let rows = rows("expected.csv", "test,vulnerable,cwe\nT1,true,89\n").unwrap();
+    assert_eq!(rows[0].category, "cwe-89");
+}
+
+#[test]
+fn files_are_found_by_path_name_and_stem_and_may_have_several_weaknesses() {
+    let text = "src/T1.java,sqli,true,89\nT2.java,sqli,true,89\nT3,xss,true,79\nT3,sqli,false,89\n";
+    let corpus = load("suite", &rows("expected.csv", text).unwrap(), &tree()).unwrap();
+    let found: Vec<_> = (corpus.items.iter())
+        .map(|item| (item.source.as_str(), item.labels.len()))
+        .collect();
+    assert_eq!(
+        found,
+        [("src/T1.java", 1), ("src/T2.java", 1), ("web/T3.py", 2)]
+    );
+}
+
+#[test]
 fn every_mistake_is_listed_with_its_line() {
     let text = "# comment\nT1,sqli,true,89\nT2,sqli,maybe,89\nT3,sqli,true\nT4,sqli,true,sql\nT1,sqli,true,89\n";
     insta::assert_snapshot!(mistakes(text).join("\n"), @"
-    expected.csv:3: `maybe` is not allowed; a test is `true` (a real weakness) or `false`
+    expected.csv:3: `maybe` is not allowed; a test is `true`, `yes` or `1` (a real weakness), or `false`, `no` or `0`
     expected.csv:4: a row is `test name,category,true|false,cwe`, such as `Test1,sqli,true,89`
     expected.csv:5: `sql` is no weakness; allowed is a number such as `89`
-    expected.csv:6: `T1` stands twice
+    expected.csv:6: `T1` stands twice with weakness 89, first in line 2
     ");
 }
 
@@ -99,7 +131,7 @@ fn tests_without_a_file_are_left_out_and_named() {
     assert_eq!(corpus.items.len(), 1);
     assert_eq!(
         corpus.notes,
-        ["suite: 1 tests have no file of their name and are left out, such as T9"]
+        ["suite: 1 tests have no file of their name and are left out: T9"]
     );
     let error = load("suite", &rows[1..], &tree()).unwrap_err();
     assert_eq!(

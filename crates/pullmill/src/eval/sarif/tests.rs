@@ -62,6 +62,7 @@ fn kind_suppressions_and_hints_say_what_is_fine() {
         result(r#""ruleId": "sql""#, "a", 1),
         result(r#""kind": "fail""#, "a", 1),
         result(r#""kind": "pass""#, "a", 1),
+        result(r#""kind": "Fail""#, "a", 1),
         result(r#""suppressions": [{"kind": "external"}]"#, "a", 1),
         result(
             r#""suppressions": [{"kind": "external", "status": "rejected"}]"#,
@@ -74,7 +75,7 @@ fn kind_suppressions_and_hints_say_what_is_fine() {
     .iter()
     .map(|truth| truth.is_wanted)
     .collect();
-    assert_eq!(wanted, [true, true, false, false, true, false]);
+    assert_eq!(wanted, [true, true, false, true, false, true, false]);
 }
 
 #[test]
@@ -128,13 +129,59 @@ fn results_outside_the_tree_are_left_out_and_counted() {
     let corpus = load("tree", &read(&[inside, outside.clone()]), SETTINGS, &tree()).unwrap();
     assert_eq!(
         corpus.notes,
-        ["tree: 1 results point to no file of the tree and are left out"]
+        ["tree: 1 results point to no file of the tree and are left out: lib/gone.py"]
     );
     let error = load("tree", &read(&[outside]), SETTINGS, &tree()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "tree: none of the 1 results points to a file of the tree"
     );
+}
+
+#[test]
+fn folders_that_locations_are_relative_to_tell_files_of_one_name_apart() {
+    let text = |base: &str| {
+        format!(
+            r#"{{"version": "2.1.0", "runs": [{{
+            "originalUriBaseIds": {{"ROOT": {{"uri": "file:///work/"}}, "SRC": {{"uri": "src", "uriBaseId": "ROOT"}}, "LOOP": {{"uriBaseId": "LOOP"}}}},
+            "artifacts": [{{"location": {{"uri": "u.py", "uriBaseId": "{base}"}}}}],
+            "results": [{{"ruleId": "89", "locations": [{{"physicalLocation": {{"artifactLocation": {{"index": 0}}}}}}]}}]}}]}}"#
+        )
+    };
+    let tree = Memory::with(&[("src/u.py", "x"), ("u.py", "x")]);
+    for (base, path) in [
+        ("SRC", "src/u.py"),
+        ("ROOT", "u.py"),
+        ("LOOP", "u.py"),
+        ("unknown", "u.py"),
+    ] {
+        let truths = truths("truth.sarif", text(base).as_bytes()).unwrap();
+        assert_eq!(truths[0].cwe, [89]);
+        let corpus = load("tree", &truths, SETTINGS, &tree).unwrap();
+        let labelled = corpus.items.iter().find(|item| !item.labels.is_empty());
+        assert_eq!(labelled.unwrap().title, path, "{base}");
+    }
+}
+
+#[test]
+fn rules_and_weaknesses_are_found_by_number_in_extensions_and_taxonomies() {
+    let text = r#"{"version": "2.1.0", "runs": [{
+        "tool": {"driver": {"name": "d", "rules": [{"id": "first", "properties": {"cwe": 22}}]},
+            "extensions": [{"name": "e", "rules": [{"id": "second", "properties": {"cwe": "CWE-79"}}]}, {"name": "f", "rules": null}]},
+        "taxonomies": [{"name": "CWE", "taxa": [{"id": "78"}, {"id": "89"}]}],
+        "results": [
+            {"ruleIndex": 0},
+            {"rule": {"index": 0, "toolComponent": {"index": 0}}},
+            {"rule": {"index": 0, "toolComponent": {"name": "e"}}},
+            {"ruleId": "x", "taxa": [{"index": 1, "toolComponent": {"index": 0}}]},
+            {"ruleId": "x", "taxa": [{"index": 0, "toolComponent": {"name": "CWE"}}]},
+            {"ruleId": "first", "ruleIndex": -1, "taxa": null, "suppressions": null},
+            {"ruleId": "4711", "ruleIndex": 9}
+        ]}]}"#;
+    let truths = truths("truth.sarif", text.as_bytes()).unwrap();
+    let numbers: Vec<&[u32]> = truths.iter().map(|truth| &truth.cwe[..]).collect();
+    let expected: [&[u32]; 7] = [&[22], &[79], &[79], &[89], &[78], &[22], &[]];
+    assert_eq!(numbers, expected);
 }
 
 #[test]

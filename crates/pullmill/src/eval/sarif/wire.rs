@@ -1,9 +1,18 @@
 //! The parts of SARIF 2.1.0 that a ground truth needs.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::eval::families;
+
+/// Reads `null` as if it were left out.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    source: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(source)?.unwrap_or_default())
+}
 
 /// A SARIF file.
 #[derive(Debug, Deserialize)]
@@ -16,13 +25,21 @@ pub struct Log {
 
 /// What one tool said.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Run {
     /// The tool.
     pub tool: Option<Tool>,
     /// Its results.
     pub results: Option<Vec<Entry>>,
     /// Files that results point to by number.
-    pub artifacts: Option<Vec<ArtifactEntry>>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub artifacts: Vec<ArtifactEntry>,
+    /// Lists of weaknesses that results point to by number.
+    #[serde(default, deserialize_with = "or_default")]
+    pub taxonomies: Vec<Taxonomy>,
+    /// Folders that locations are relative to, by name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub original_uri_base_ids: BTreeMap<String, Artifact>,
 }
 
 /// A tool.
@@ -31,16 +48,35 @@ pub struct Tool {
     /// Its main part.
     pub driver: Component,
     /// Its other parts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub extensions: Vec<Component>,
 }
 
 /// A part of a tool.
 #[derive(Debug, Deserialize)]
 pub struct Component {
+    /// Its name.
+    pub name: Option<String>,
     /// Its rules.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub rules: Vec<Rule>,
+}
+
+/// A list of weaknesses.
+#[derive(Debug, Deserialize)]
+pub struct Taxonomy {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its entries.
+    #[serde(default, deserialize_with = "or_default")]
+    pub taxa: Vec<TaxonEntry>,
+}
+
+/// An entry of a list of weaknesses.
+#[derive(Debug, Deserialize)]
+pub struct TaxonEntry {
+    /// Its id, e.g. `89` or `CWE-89`.
+    pub id: Option<String>,
 }
 
 /// A rule.
@@ -52,7 +88,7 @@ pub struct Rule {
     #[serde(default)]
     pub properties: Value,
     /// What it is related to, such as weaknesses.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub relationships: Vec<Relationship>,
 }
 
@@ -63,21 +99,25 @@ pub struct Relationship {
     pub target: Taxon,
 }
 
-/// An entry of a taxonomy.
+/// A reference to an entry of a taxonomy.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Taxon {
     /// Its id, e.g. `89` or `CWE-89`.
     pub id: Option<String>,
+    /// Its number.
+    pub index: Option<i64>,
     /// The taxonomy.
-    pub tool_component: Option<Named>,
+    pub tool_component: Option<ComponentReference>,
 }
 
-/// Something with a name.
+/// A reference to a part of the tool, or to a taxonomy.
 #[derive(Debug, Deserialize)]
-pub struct Named {
-    /// The name.
+pub struct ComponentReference {
+    /// Its name.
     pub name: Option<String>,
+    /// Its number.
+    pub index: Option<i64>,
 }
 
 /// A result.
@@ -87,7 +127,7 @@ pub struct Entry {
     /// The rule's id.
     pub rule_id: Option<String>,
     /// The rule's number.
-    pub rule_index: Option<u64>,
+    pub rule_index: Option<i64>,
     /// The rule by reference.
     pub rule: Option<Reference>,
     /// `fail`, `pass` or something else.
@@ -95,10 +135,10 @@ pub struct Entry {
     /// Where.
     pub locations: Option<Vec<Place>>,
     /// Weaknesses.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub taxa: Vec<Taxon>,
     /// Decisions to leave the result as it is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub suppressions: Vec<Suppression>,
     /// Whatever else is known.
     #[serde(default)]
@@ -107,11 +147,14 @@ pub struct Entry {
 
 /// A reference to a rule.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Reference {
     /// Its id.
     pub id: Option<String>,
     /// Its number.
-    pub index: Option<u64>,
+    pub index: Option<i64>,
+    /// The part of the tool it belongs to.
+    pub tool_component: Option<ComponentReference>,
 }
 
 /// A decision to leave a result as it is.
@@ -139,13 +182,16 @@ pub struct Physical {
     pub region: Option<Region>,
 }
 
-/// A file.
+/// A file or folder.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Artifact {
     /// Where it is.
     pub uri: Option<String>,
+    /// The folder that this is relative to.
+    pub uri_base_id: Option<String>,
     /// Its number among the run's artifacts.
-    pub index: Option<u64>,
+    pub index: Option<i64>,
 }
 
 /// An entry of the run's list of files.
@@ -165,15 +211,52 @@ pub struct Region {
     pub end_line: Option<u32>,
 }
 
-impl Entry {
+impl Run {
     /// The weaknesses that the result names itself.
     #[must_use]
-    pub fn weaknesses(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self.taxa.iter().flat_map(Taxon::weaknesses).collect();
-        numbers.extend(in_properties(&self.properties));
-        numbers
+    pub fn weaknesses_of_entry(&self, entry: &Entry) -> Vec<u32> {
+        let taxa = entry
+            .taxa
+            .iter()
+            .flat_map(|taxon| self.weaknesses_of(taxon));
+        taxa.chain(families::numbers_under(&entry.properties))
+            .collect()
     }
 
+    /// The weaknesses that the rule is about.
+    #[must_use]
+    pub fn weaknesses_of_rule(&self, rule: &Rule) -> Vec<u32> {
+        let targets = rule.relationships.iter().map(|each| &each.target);
+        let taxa = targets.flat_map(|taxon| self.weaknesses_of(taxon));
+        taxa.chain(families::numbers_under(&rule.properties))
+            .collect()
+    }
+
+    fn weaknesses_of(&self, taxon: &Taxon) -> Vec<u32> {
+        let reference = taxon.tool_component.as_ref();
+        let name = reference.and_then(|each| each.name.as_deref());
+        let taxonomy = match name {
+            Some(name) => (self.taxonomies.iter()).find(|each| each.name.as_deref() == Some(name)),
+            None => at(&self.taxonomies, reference.and_then(|each| each.index)),
+        };
+        let entry = || at(&taxonomy?.taxa, taxon.index)?.id.as_deref();
+        let id = taxon.id.as_deref().or_else(entry).unwrap_or_default();
+        let name = name.or_else(|| taxonomy?.name.as_deref());
+        match id.parse() {
+            Ok(number) if name.is_some_and(|name| name.eq_ignore_ascii_case("cwe")) => {
+                vec![number]
+            }
+            _ => families::numbers_in(id),
+        }
+    }
+}
+
+/// The entry of this number; `-1` is SARIF's word for none.
+pub fn at<T>(list: &[T], index: Option<i64>) -> Option<&T> {
+    list.get(usize::try_from(index?).ok()?)
+}
+
+impl Entry {
     /// Whether somebody decided to leave the result as it is.
     #[must_use]
     pub fn is_suppressed(&self) -> bool {
@@ -189,58 +272,5 @@ impl Entry {
     pub fn hint(&self) -> Option<bool> {
         let property = |name| self.properties.get(name)?.as_bool();
         property("vulnerable").or_else(|| property("expected"))
-    }
-}
-
-impl Rule {
-    /// The weaknesses that the rule is about.
-    #[must_use]
-    pub fn weaknesses(&self) -> Vec<u32> {
-        let targets = self.relationships.iter().map(|each| &each.target);
-        let mut numbers: Vec<u32> = targets.flat_map(Taxon::weaknesses).collect();
-        numbers.extend(in_properties(&self.properties));
-        numbers
-    }
-}
-
-impl Taxon {
-    fn weaknesses(&self) -> Vec<u32> {
-        let id = self.id.as_deref().unwrap_or_default();
-        let taxonomy = self
-            .tool_component
-            .as_ref()
-            .and_then(|each| each.name.as_deref());
-        match (id.parse(), taxonomy) {
-            (Ok(number), Some(name)) if name.eq_ignore_ascii_case("cwe") => vec![number],
-            _ => families::numbers_in(id),
-        }
-    }
-}
-
-/// Weaknesses in the properties `cwe` and `tags`, as numbers or text, alone or in lists.
-fn in_properties(properties: &Value) -> Vec<u32> {
-    let mut numbers = Vec::new();
-    for (name, value) in properties.as_object().into_iter().flatten() {
-        let is_cwe = name.to_ascii_lowercase().starts_with("cwe");
-        if is_cwe || name == "tags" {
-            let values = value
-                .as_array()
-                .map_or(std::slice::from_ref(value), Vec::as_slice);
-            numbers.extend(values.iter().flat_map(|value| in_value(value, is_cwe)));
-        }
-    }
-    numbers
-}
-
-fn in_value(value: &Value, is_cwe: bool) -> Vec<u32> {
-    let bare = || match value {
-        Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    match value {
-        _ if is_cwe && bare().is_some() => bare().into_iter().collect(),
-        Value::String(text) => families::numbers_in(text),
-        _ => Vec::new(),
     }
 }
