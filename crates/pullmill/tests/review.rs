@@ -146,6 +146,78 @@ fn a_finding_of_the_change_fails_and_one_from_before_does_not() {
     assert_eq!(found(&json(&output)), ["new.py"]);
 }
 
+/// A file that is not taken for another one that moved: it shares few lines with `WEAK_HASH`.
+fn with_company(code: &str) -> String {
+    let company: String = (0..20)
+        .map(|number| format!("\n\ndef area{number}(width):\n    return width * {number}\n"))
+        .collect();
+    format!("{code}{company}")
+}
+
+#[test]
+fn code_that_moves_out_of_a_file_without_other_findings_is_silent() {
+    let folder = repository(&[
+        ("old.py", &with_company(WEAK_HASH)),
+        ("new.py", "import hashlib\n"),
+        (".pullmill.toml", "[review]\nfail_on = 'info'\n"),
+    ]);
+    write(
+        folder.path(),
+        &[("old.py", &with_company("")), ("new.py", WEAK_HASH)],
+    );
+    let output = review(folder.path(), &[]);
+    assert_eq!(found(&json(&output)), [""; 0]);
+    assert_eq!(status(&output), 0);
+    // The name alone does not make it the same code.
+    let other = with_company(&WEAK_HASH.replace("md5", "sha1"));
+    let folder = repository(&[("old.py", &other), ("new.py", "import hashlib\n")]);
+    write(
+        folder.path(),
+        &[("old.py", &with_company("")), ("new.py", WEAK_HASH)],
+    );
+    assert_eq!(found(&json(&review(folder.path(), &[]))), ["new.py"]);
+}
+
+#[test]
+fn one_piece_that_moves_does_not_excuse_two() {
+    let folder = repository(&[("old.py", &with_company(WEAK_HASH))]);
+    write(
+        folder.path(),
+        &[
+            ("old.py", &with_company("")),
+            ("a.py", WEAK_HASH),
+            ("b.py", WEAK_HASH),
+        ],
+    );
+    assert_eq!(found(&json(&review(folder.path(), &[]))).len(), 1);
+}
+
+#[test]
+fn a_secret_outside_of_any_function_moves_in_silence() {
+    let key = format!("KEY = \"{}{}\"\n", "AKIA", "QYLPMN5HFZ3XKTWD");
+    let old = with_company(&key);
+    let folder = repository(&[("old.py", &old), ("new.py", "import os\n")]);
+    write(folder.path(), &[("new.py", &key)]);
+    assert_eq!(found(&json(&review(folder.path(), &[]))), ["new.py"]);
+    write(folder.path(), &[("old.py", &with_company(""))]);
+    assert_eq!(found(&json(&review(folder.path(), &[]))), [""; 0]);
+}
+
+#[test]
+fn a_copy_is_reported_unless_its_code_went_elsewhere() {
+    let code = with_company(WEAK_HASH);
+    let changed = format!("{code}\nx = 1\n");
+    let folder = repository(&[("old.py", &code), ("third.py", WEAK_HASH)]);
+    write(folder.path(), &[("old.py", &changed), ("copy.py", &code)]);
+    commit(folder.path());
+    assert_eq!(found(&json(&review(folder.path(), &["HEAD"]))), ["copy.py"]);
+    write(folder.path(), &[("third.py", HARMLESS)]);
+    git(folder.path(), &["add", "-A"]);
+    git(folder.path(), &["commit", "-q", "--amend", "-m", "m"]);
+    let output = json(&review(folder.path(), &["HEAD"]));
+    assert_eq!(found(&output), [""; 0]);
+}
+
 #[test]
 fn the_threshold_of_a_path_decides_there() {
     let config = "[review]\nfail_on = 'critical'\n[rules.severity]\n'python.weak-hash' = 'medium'\n[[paths]]\nglobs = ['core/']\nfail_on = 'medium'\n";

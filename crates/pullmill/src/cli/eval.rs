@@ -22,7 +22,7 @@ pub struct EvalArgs {
     /// How the corpus is labelled
     #[arg(long, value_enum, default_value = "case")]
     pub format: Format,
-    /// The labels: CSV table, SARIF file, or weaknesses of foreign rule ids [default: the only such file in PATH]
+    /// The labels: CSV table, SARIF file, or weaknesses of foreign rule ids [default: what PATH holds of them]
     #[arg(long, value_name = "FILE")]
     pub expected: Option<PathBuf>,
     /// Print JSON

@@ -176,8 +176,8 @@ pub fn mapping(file: &str, text: &str) -> Result<Mapping, Vec<Problem>> {
 
 /// Picks ids and weaknesses out of a YAML file of foreign rules; `false` if it is not YAML.
 ///
-/// A rule is a mapping with an `id`; its weaknesses stand in its `metadata`, under a key that starts with `cwe`
-/// or, where there is none, among its `tags`.
+/// A rule is a mapping with an `id`; its weaknesses stand in its `metadata`, under keys that start with `cwe` or among
+/// its `tags`.
 pub fn mapping_from_rules(text: &str, mapping: &mut Mapping) -> bool {
     let text = text.trim_start_matches('\u{feff}');
     let Ok(documents) = serde_saphyr::from_multiple::<Value>(text) else {
