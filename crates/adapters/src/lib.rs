@@ -1,5 +1,8 @@
 //! Every technology the reviewer talks to, one file each.
 
 pub mod analyzer;
+pub mod blob;
+pub mod clock;
 pub mod git;
 pub mod patch;
+pub mod store;

@@ -12,13 +12,24 @@ use serde_json::Value;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("pullmill-core", &[]),
     ("pullmill-analysis", &["pullmill-core"]),
-    ("pullmill-adapters", &["pullmill-core"]),
+    ("pullmill-adapters", &["pullmill-core", "pullmill-testkit"]),
+    ("pullmill-engine", &["pullmill-core", "pullmill-testkit"]),
+    ("pullmill-testkit", &["pullmill-core"]),
     (
         "pullmill",
-        &["pullmill-core", "pullmill-analysis", "pullmill-adapters"],
+        &[
+            "pullmill-core",
+            "pullmill-analysis",
+            "pullmill-adapters",
+            "pullmill-engine",
+            "pullmill-testkit",
+        ],
     ),
     ("xtask", &["pullmill-core"]),
 ];
+
+/// For tests alone.
+const TESTKIT: &str = "pullmill-testkit";
 
 /// What cargo says of the workspace and of all it is built from.
 pub(super) fn metadata(root: &Path) -> Result<Value> {
@@ -65,6 +76,9 @@ pub(super) fn directions(metadata: &Value) -> Vec<String> {
         };
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let used = text(dependency, "name");
+            if used == TESTKIT && dependency["kind"] != "dev" {
+                problems.push(format!("crate {name} may use {used} in tests only"));
+            }
             if names.contains(used) && !allowed.contains(&used) {
                 problems.push(format!("crate {name} may not use {used}"));
             }

@@ -1,0 +1,3 @@
+//! Blobs, one technology each.
+
+pub mod folder;

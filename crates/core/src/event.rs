@@ -1,0 +1,133 @@
+//! What a delivery means: one envelope at the door, whatever the forge calls it.
+
+pub mod github;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::id::{DeliveryId, TenantId};
+use crate::ports::blob::BlobRef;
+use crate::stream::hex;
+use crate::time::Timestamp;
+
+/// A delivery, normalised; a mailbox item of a lane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The event's name, e.g. `pull_request`.
+    pub event_type: String,
+    /// What happened, if the event says.
+    pub action: Option<String>,
+    /// What it is about.
+    pub about: About,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The key of its meaning, if it has one.
+    pub semantic: Option<String>,
+    /// What was sent, or where it is.
+    pub payload: Payload,
+    /// What became of it.
+    pub disposition: Option<Disposition>,
+}
+
+/// What an event is about, as far as it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The installation it comes through.
+    pub installation: Option<u64>,
+    /// The repository's number.
+    pub repo_id: Option<u64>,
+    /// `owner/name`.
+    pub repo: Option<String>,
+    /// The pull request.
+    pub pr_number: Option<u64>,
+    /// The comment.
+    pub comment_id: Option<u64>,
+    /// The pull request's head.
+    pub head: Option<String>,
+    /// When the pull request was last changed.
+    pub updated_at: Option<Timestamp>,
+    /// Who did it.
+    pub sender_id: Option<u64>,
+}
+
+/// What was sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// As it came.
+    Inline(Box<RawValue>),
+    /// Large ones are blobs.
+    Blob(BlobRef),
+}
+
+/// A payload with more bytes is a blob.
+pub const MAX_INLINE: usize = 64 << 10;
+
+/// What became of an acknowledged delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
+pub enum Disposition {
+    /// An execution acts on it.
+    Effected(String),
+    /// Nothing acts on it, for this reason.
+    Ignored(String),
+    /// A newer delivery says all that it says.
+    Superseded(String),
+    /// It could not be acted on.
+    Failed(String),
+}
+
+/// The marker of a delivery: that it was taken, and with which body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// SHA-256 of the body, in hexadecimal digits.
+    pub body_hash: String,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Where its envelope lies: partition and name. `None` if it was disposed of at the door.
+    pub envelope: Option<(String, String)>,
+    /// What became of it at the door.
+    pub disposition: Option<Disposition>,
+}
+
+/// SHA-256 of a body, in hexadecimal digits.
+#[must_use]
+pub fn body_hash(body: &[u8]) -> String {
+    hex(&Sha256::digest(body))
+}
+
+/// A digest of parts in order. Lengths go before them, so that no two lists of parts look alike.
+#[must_use]
+pub fn digest_of(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex(&hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn i4_different_parts_never_share_a_digest(
+            a in prop::collection::vec("[a-c#|:0]{0,3}", 0..5),
+            b in prop::collection::vec("[a-c#|:0]{0,3}", 0..5),
+        ) {
+            let digest = |parts: &[String]| {
+                digest_of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+            };
+            prop_assert_eq!(digest(&a) == digest(&b), a == b);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The key of every record. Each starts with its tenant; parts that others choose are checked names or numbers.
+
+use crate::id::{DeliveryId, ExecutionId, QueueName, StepName, TenantId, WorkflowName};
+use crate::ports::store::{IndexKey, Key};
+use crate::time::Timestamp;
+
+/// Every mailbox item's second half starts like this.
+pub const MAILBOX: &str = "IN#";
+/// Every page of events starts like this.
+pub const EVENTS: &str = "EV#";
+/// Every task starts like this.
+pub const TASKS: &str = "TASK#";
+/// The second half of a lane.
+pub const LANE: &str = "LANE";
+/// The second half of an execution.
+pub const EXECUTION: &str = "EXEC";
+/// Every timer starts like this.
+pub const TIMERS: &str = "TIMER#";
+
+/// The marker of a delivery.
+#[must_use]
+pub fn delivery(tenant: &TenantId, id: &DeliveryId) -> Key {
+    Key::new(format!("T#{tenant}#DELIVERY#{id}"), "M")
+}
+
+/// The marker of what a delivery means; the digest is of hexadecimal digits.
+#[must_use]
+pub fn semantic(tenant: &TenantId, digest: &str) -> Key {
+    Key::new(format!("T#{tenant}#SEMANTIC#{digest}"), "M")
+}
+
+/// The partition of a pull request.
+#[must_use]
+pub fn pull(tenant: &TenantId, repo: u64, number: u64) -> String {
+    format!("T#{tenant}#PR#{repo}#{number}")
+}
+
+/// The partition of an installation's events that belong to no pull request.
+#[must_use]
+pub fn installation(tenant: &TenantId, id: u64) -> String {
+    format!("T#{tenant}#INST#{id}")
+}
+
+/// The lane of a partition.
+#[must_use]
+pub fn lane(pk: &str) -> Key {
+    Key::new(pk, LANE)
+}
+
+/// An item in the mailbox of a lane.
+#[must_use]
+pub fn mailbox(pk: &str, id: &str) -> Key {
+    Key::new(pk, format!("{MAILBOX}{id}"))
+}
+
+/// A mailbox item after it was handled.
+#[must_use]
+pub fn envelope(pk: &str, id: &str) -> Key {
+    Key::new(pk, format!("ENV#{id}"))
+}
+
+/// Which execution of a workflow is active on a lane.
+#[must_use]
+pub fn active(pk: &str, workflow: &WorkflowName) -> Key {
+    Key::new(pk, format!("ACTIVE#{workflow}"))
+}
+
+/// The partition of an execution.
+#[must_use]
+pub fn execution_partition(tenant: &TenantId, id: &ExecutionId) -> String {
+    format!("T#{tenant}#X#{id}")
+}
+
+/// An execution.
+#[must_use]
+pub fn execution(tenant: &TenantId, id: &ExecutionId) -> Key {
+    Key::new(execution_partition(tenant, id), EXECUTION)
+}
+
+/// A task of an execution.
+#[must_use]
+pub fn task(tenant: &TenantId, id: &ExecutionId, step: &StepName, round: u32) -> Key {
+    Key::new(
+        execution_partition(tenant, id),
+        format!("{TASKS}{step}#{round}"),
+    )
+}
+
+/// The timer of a generation of an execution.
+#[must_use]
+pub fn timer(tenant: &TenantId, id: &ExecutionId, generation: u32) -> Key {
+    Key::new(
+        execution_partition(tenant, id),
+        format!("{TIMERS}{generation}"),
+    )
+}
+
+/// A page of events, by the number of its first.
+#[must_use]
+pub fn events(tenant: &TenantId, id: &ExecutionId, first: u64) -> Key {
+    Key::new(
+        execution_partition(tenant, id),
+        format!("{EVENTS}{first:010}"),
+    )
+}
+
+/// Where an execution is listed by time: one list per month.
+#[must_use]
+pub fn executions(tenant: &TenantId, at: Timestamp, id: &ExecutionId) -> IndexKey {
+    IndexKey {
+        pk: executions_of(tenant, at),
+        sk: format!("{}#{id}", at.digits()),
+    }
+}
+
+/// The list of a month's executions.
+#[must_use]
+pub fn executions_of(tenant: &TenantId, at: Timestamp) -> String {
+    let text = at.to_string();
+    format!("T#{tenant}#EXECS#{}", text.get(..7).unwrap_or_default())
+}
+
+/// Where an execution is listed by status.
+#[must_use]
+pub fn by_status(tenant: &TenantId, status: &str, at: Timestamp, id: &ExecutionId) -> IndexKey {
+    IndexKey {
+        pk: format!("T#{tenant}#STATUS#{status}"),
+        sk: format!("{}#{id}", at.digits()),
+    }
+}
+
+/// Where the dead tasks of a queue are listed.
+#[must_use]
+pub fn dead_letters(tenant: &TenantId, queue: &QueueName) -> String {
+    format!("T#{tenant}#DLQ#{queue}")
+}
+
+/// The breaker of a provider, which all tenants share.
+#[must_use]
+pub fn breaker(provider: &str) -> Key {
+    Key::new(format!("T#-#PROVIDER#{provider}"), "BREAKER")
+}
+
+/// A security record.
+#[must_use]
+pub fn security(tenant: &TenantId, at: Timestamp, id: &str) -> Key {
+    let text = at.to_string();
+    let month = text.get(..7).unwrap_or_default();
+    Key::new(format!("T#{tenant}#SECURITY#{month}"), id)
+}
+
+/// What a client has asked for under an `Idempotency-Key`; the digest is of hexadecimal digits.
+#[must_use]
+pub fn idempotency(tenant: &TenantId, owner: &str, digest: &str) -> Key {
+    Key::new(format!("T#{tenant}#IDEMP#{owner}#{digest}"), "M")
+}
+
+/// The tenant whose record it is, as its key says.
+#[must_use]
+pub fn tenant(key: &Key) -> Option<TenantId> {
+    let rest = key.pk.strip_prefix("T#")?;
+    let (tenant, _) = rest.split_once('#')?;
+    TenantId::parse(tenant).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_names_its_tenant() {
+        let tenant = TenantId::parse("octo-org").unwrap();
+        let id = ExecutionId::new(Timestamp::default(), 1);
+        let keys = [
+            delivery(&tenant, &DeliveryId::parse("d").unwrap()),
+            lane(&pull(&tenant, 1, 2)),
+            execution(&tenant, &id),
+            events(&tenant, &id, 12),
+        ];
+        for key in keys {
+            assert_eq!(super::tenant(&key), Some(tenant.clone()), "{key}");
+        }
+        assert_eq!(super::tenant(&breaker("x")).unwrap().as_str(), "-");
+    }
+}

@@ -1,0 +1,150 @@
+//! Reads JSON that others send: one document, no key twice, nothing deeper than 128 levels. Two readers can then not disagree about it.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// Keys of one object that are compared one by one before they are put into a set.
+const FEW: usize = 32;
+
+/// Checks a document and reads it.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    check(bytes)?;
+    serde_json::from_slice(bytes)
+}
+
+/// Checks that a document is JSON without repeated keys.
+pub fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    Strict::deserialize(&mut reader)?;
+    reader.end()
+}
+
+/// A value of which nothing is kept.
+struct Strict;
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+/// A key, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The keys of an object so far.
+#[derive(Default)]
+struct Seen<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: BTreeSet<Cow<'a, str>>,
+}
+
+impl<'a> Seen<'a> {
+    /// Whether the key is new.
+    fn insert(&mut self, key: Cow<'a, str>) -> bool {
+        if self.few.contains(&key) {
+            return false;
+        }
+        if self.few.len() < FEW {
+            self.few.push(key);
+            return true;
+        }
+        self.many.insert(key)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Self;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        let mut seen = Seen::default();
+        while let Some(Key(key)) = entries.next_key::<Key<'de>>()? {
+            if !seen.insert(key) {
+                return Err(A::Error::custom("a key comes twice in an object"));
+            }
+            entries.next_value::<Self>()?;
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn documents_that_readers_could_take_differently_are_refused() {
+        for text in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":{"b":[{"c":1,"\u0063":2}]}}"#,
+            "{} {}",
+            "[1,]",
+            "\"\u{fffd}",
+            "",
+            "NaN",
+        ] {
+            assert!(check(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(check(b"{\"a\":\"\xff\"}").is_err());
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(check(nested(127).as_bytes()).is_ok());
+        assert!(check(nested(129).as_bytes()).is_err());
+        assert!(check(nested(1_000_000).as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_compared_however_many_there_are(count in 1_usize..100, repeated in 0_usize..200) {
+            let keys = (0..count).map(|number| format!("\"k{number}\":0"));
+            let mut text = keys.collect::<Vec<_>>().join(",");
+            if repeated < count {
+                text.push_str(&format!(",\"k{repeated}\":1"));
+            }
+            prop_assert_eq!(check(format!("{{{text}}}").as_bytes()).is_ok(), repeated >= count);
+        }
+
+        #[test]
+        fn any_bytes_are_answered(bytes: Vec<u8>) {
+            let _ = check(&bytes);
+        }
+    }
+}
