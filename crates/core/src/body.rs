@@ -21,8 +21,7 @@ const VERSION: u64 = 1;
 #[derive(Serialize, Deserialize)]
 struct Versioned<T> {
     v: u64,
-    #[serde(flatten)]
-    value: T,
+    body: T,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +31,10 @@ struct Head {
 
 /// Writes a body.
 pub fn encode<T: Serialize>(value: &T) -> Result<Bytes, BodyError> {
-    let body = Versioned { v: VERSION, value };
+    let body = Versioned {
+        v: VERSION,
+        body: value,
+    };
     match serde_json::to_vec(&body) {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) => Err(BodyError::Broken(error.to_string())),
@@ -42,13 +44,13 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Bytes, BodyError> {
 /// Reads a body.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     match serde_json::from_slice::<Versioned<T>>(bytes) {
-        Ok(body) if body.v <= VERSION => Ok(body.value),
+        Ok(versioned) if versioned.v <= VERSION => Ok(versioned.body),
         result => {
             let newer = serde_json::from_slice::<Head>(bytes).ok();
             match (newer, result) {
                 (Some(head), _) if head.v > VERSION => Err(BodyError::Newer(head.v)),
                 (_, Err(error)) => Err(BodyError::Broken(error.to_string())),
-                (_, Ok(body)) => Err(BodyError::Newer(body.v)),
+                (_, Ok(versioned)) => Err(BodyError::Newer(versioned.v)),
             }
         }
     }
@@ -73,11 +75,11 @@ mod tests {
         let bytes = encode(&example).unwrap();
         assert_eq!(
             &bytes[..],
-            br#"{"v":1,"name":"a","number":18446744073709551615}"#
+            br#"{"v":1,"body":{"name":"a","number":18446744073709551615}}"#
         );
         assert_eq!(decode::<Example>(&bytes), Ok(example));
         assert_eq!(
-            decode::<Example>(br#"{"v":2,"label":"a"}"#),
+            decode::<Example>(br#"{"v":2,"body":{"label":"a"}}"#),
             Err(BodyError::Newer(2))
         );
         assert!(matches!(

@@ -30,6 +30,9 @@ pub struct Envelope {
     pub semantic: Option<String>,
     /// What was sent, or where it is.
     pub payload: Payload,
+    /// The operator who replays it, if it is a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed_by: Option<String>,
     /// What became of it.
     pub disposition: Option<Disposition>,
 }

@@ -281,6 +281,8 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// An operator has a last step that was given up done once more.
+    Redo(StepName),
 }
 
 /// What has to be done in the same commit.

@@ -240,6 +240,7 @@ impl Task {
         self.checkpoint = Some(checkpoint.clone());
         self.continuations += 1;
         self.faults = 0;
+        self.error = None;
         Next::Again(now)
     }
 

@@ -63,6 +63,8 @@ struct Shared {
     lagging: Option<Records>,
     hints: BTreeMap<QueueName, VecDeque<Key>>,
     waiting: Vec<Waker>,
+    /// Grows with every change of a record.
+    changes: u64,
     blobs: BTreeMap<(TenantId, BlobClass, String), (Bytes, Timestamp)>,
 }
 
@@ -99,6 +101,12 @@ impl WeakStore {
         look(&self.shared().records)
     }
 
+    /// How often records have changed.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.shared().changes
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,6 +133,7 @@ impl WeakStore {
             .iter()
             .filter_map(|key| shared.records.lease(key, now, term));
         let leases: Vec<Lease> = leases.collect();
+        shared.changes += leases.len() as u64;
         (leases, shared.records.next_due(queue))
     }
 }
@@ -142,6 +151,7 @@ impl Store for WeakStore {
         let mut shared = self.shared();
         shared.lagging = (fault == Fault::Stale).then(|| shared.records.clone());
         let result = shared.records.commit(&batch).map_err(StoreError::Conflict);
+        shared.changes += u64::from(result.is_ok());
         match fault {
             Fault::ReplyLost => Err(StoreError::Unknown("the reply was lost".into())),
             _ => result,

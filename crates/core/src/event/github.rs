@@ -129,7 +129,7 @@ pub fn read(event: &str, body: &[u8]) -> Result<Read, serde_json::Error> {
     Ok(Read {
         tenant: tenant(&wire),
         semantic: semantic(event, action.as_deref(), &about, &wire),
-        purpose: purpose(event, action.as_deref(), &wire),
+        purpose: purpose(event, action.as_deref(), about.pr_number.is_some()),
         action,
         about,
     })
@@ -190,7 +190,8 @@ fn semantic(event: &str, action: Option<&str>, about: &About, wire: &Wire) -> Op
     }
 }
 
-fn purpose(event: &str, action: Option<&str>, wire: &Wire) -> Result<Purpose, &'static str> {
+/// What an event is for, or why it is ignored. `is_pull` says whether it is about a pull request.
+pub fn purpose(event: &str, action: Option<&str>, is_pull: bool) -> Result<Purpose, &'static str> {
     match (event, action.unwrap_or_default()) {
         ("pull_request", "opened" | "reopened" | "synchronize" | "ready_for_review") => {
             Ok(Purpose::Review)
@@ -200,14 +201,8 @@ fn purpose(event: &str, action: Option<&str>, wire: &Wire) -> Result<Purpose, &'
         ("pull_request_review_thread", _) => Ok(Purpose::Thread),
         ("deployment_status", _) => Ok(Purpose::Deployment),
         ("pull_request_review_comment", "created") => Ok(Purpose::Command),
-        ("issue_comment", "created") => {
-            let issue = wire.issue.as_ref();
-            if issue.is_some_and(|issue| issue.pull_request.is_some()) {
-                Ok(Purpose::Command)
-            } else {
-                Err("the comment is on an issue, not on a pull request")
-            }
-        }
+        ("issue_comment", "created") if is_pull => Ok(Purpose::Command),
+        ("issue_comment", "created") => Err("the comment is on an issue, not on a pull request"),
         ("check_run", "rerequested") => Ok(Purpose::Recheck),
         ("installation" | "installation_repositories" | "installation_target", _) => {
             Ok(Purpose::Installation)

@@ -46,6 +46,7 @@ pub fn decide(execution: &Execution, event: Event, now: Timestamp) -> Result<Dec
         Event::Cancel { reason, by } => run.cancel(reason, &by)?,
         Event::Late => run.late(),
         Event::Retry { by } => run.retry(&by)?,
+        Event::Redo(step) => run.redo(&step)?,
     }
     Ok(run.end())
 }
@@ -108,12 +109,14 @@ impl Run {
         if !self.is_active(name) {
             return;
         }
+        let mut round = 0;
         if let Some(step) = self.step(name) {
             step.state = StepState::Done;
             step.result = result;
+            round = step.round;
         }
         self.commands.extend(told.into_iter().map(Command::Tell));
-        self.tell("step.completed", json!({"step": name}));
+        self.tell("step.completed", json!({"step": name, "round": round}));
         match self.role(name) {
             Role::Work => self.advance(),
             Role::Undo(undone) => {
@@ -260,6 +263,24 @@ impl Run {
         self.commands.push(Command::SetTimer(end));
         self.advance();
         Ok(())
+    }
+
+    fn redo(&mut self, name: &StepName) -> Result<(), Refused> {
+        let is_last = self.role(name) == Role::Finally;
+        let status = self.execution.status;
+        match self.step(name) {
+            Some(step) if is_last && step.state == StepState::Dead => {
+                step.round += 1;
+                step.is_started = false;
+                self.execution.notified_at = None;
+                self.enqueue(name);
+                Ok(())
+            }
+            _ => Err(Refused {
+                status,
+                event: "have that step done once more",
+            }),
+        }
     }
 
     /// Begins every step whose turn it is, and ends the execution if all are done.

@@ -251,6 +251,18 @@ fn beginning_anew_keeps_what_is_done() {
 }
 
 #[test]
+fn a_last_step_can_be_done_once_more() {
+    let mut life = Life::new();
+    for step in ["a", "b", "c"] {
+        life.meets(done(step), 1);
+    }
+    assert!(decide(&life.0, Event::Redo(name("tell")), at(2)).is_err());
+    life.meets(dead("tell"), 2);
+    assert_eq!(life.meets(Event::Redo(name("tell")), 3), ["+tell1"]);
+    assert!(decide(&life.0, Event::Redo(name("a")), at(4)).is_err());
+}
+
+#[test]
 fn what_was_taken_back_is_done_again() {
     let mut life = Life::new();
     life.meets(done("a"), 1);
@@ -285,7 +297,7 @@ fn is_declared(from: Status, to: Status, is_operator: bool) -> bool {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let steps = prop::sample::select(vec!["a", "b", "c", "undo-a", "undo-c", "tell", "other"]);
-    (0_u8..9, steps).prop_map(|(kind, step)| match kind {
+    (0_u8..10, steps).prop_map(|(kind, step)| match kind {
         0 => Event::Begun(name(step)),
         1 | 2 => done(step),
         3 => Event::Parked {
@@ -299,6 +311,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             by: "newer".to_owned(),
         },
         7 => Event::Late,
+        8 => Event::Redo(name(step)),
         _ => Event::Retry {
             by: "operator".to_owned(),
         },

@@ -1,9 +1,32 @@
-//! The analyzer: reviews a change where nothing of value can be hurt.
+//! The analyzer: reviews submitted code where nothing of value can be hurt.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-use crate::change::Change;
 use crate::review::Review;
+
+/// Code that somebody submitted for a review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// How it is called in the review.
+    pub label: String,
+    /// The files.
+    pub files: Vec<SubmittedFile>,
+}
+
+/// One file, before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubmittedFile {
+    /// Its path, `/`-separated and relative.
+    pub path: String,
+    /// What it held before, if it was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// What it holds now.
+    pub content: String,
+}
 
 /// Why there is no review.
 #[derive(Debug, thiserror::Error)]
@@ -11,16 +34,16 @@ pub enum AnalyzerError {
     /// The analysis cannot be started now.
     #[error("the analysis is not available: {0}")]
     Unavailable(String),
-    /// The analysis is broken, whatever the change.
+    /// The analysis is broken, whatever is submitted.
     #[error("the analysis does not work: {0}")]
     Broken(String),
 }
 
-/// Reviews a change with the built-in rules.
+/// Reviews submitted code with the built-in rules.
 ///
 /// What could not be assessed is part of the review, never an error. A caller who drops the future ends the work.
 #[async_trait]
 pub trait Analyzer: Send + Sync {
-    /// Reviews a change.
-    async fn review(&self, change: Change) -> Result<Review, AnalyzerError>;
+    /// Reviews a submission.
+    async fn review(&self, submission: Submission) -> Result<Review, AnalyzerError>;
 }

@@ -142,7 +142,7 @@ pub enum IndexQuery {
 pub struct Page {
     /// At most so many.
     pub limit: usize,
-    /// Only what comes behind this in the list's order; from an earlier [`Slice`].
+    /// Only what comes behind this in the list's order: the `next` of an earlier [`Slice`], or for a range any second half.
     pub after: Option<String>,
     /// Whether the list runs backwards.
     pub is_descending: bool,

@@ -1,0 +1,104 @@
+//! The agent that reviews submitted code.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pullmill_core::id::TenantId;
+use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Submission};
+use pullmill_core::ports::blob::{BlobClass, BlobError, BlobRef, Blobs};
+use pullmill_core::review::Review;
+use pullmill_core::stream::Told;
+use pullmill_core::task::Outcome;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Agent, Work};
+
+/// Most bytes of a submission.
+pub const MAX_SUBMISSION: u64 = 8 << 20;
+/// Findings that are told one by one; the review has them all.
+const TOLD: usize = 50;
+
+/// Reviews submitted code in the analysis.
+pub struct SnippetAgent {
+    analyzer: Arc<dyn Analyzer>,
+    blobs: Arc<dyn Blobs>,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    submission: BlobRef,
+}
+
+impl SnippetAgent {
+    /// An agent with an analysis.
+    pub fn new(analyzer: Arc<dyn Analyzer>, blobs: Arc<dyn Blobs>) -> Self {
+        Self { analyzer, blobs }
+    }
+
+    async fn submission(&self, work: &Work) -> Result<Submission, Outcome> {
+        let hopeless = |error: &dyn std::fmt::Display| {
+            Outcome::Hopeless(format!("the submission cannot be read: {error}"))
+        };
+        let input: Input = serde_json::from_value(work.execution.input.clone())
+            .map_err(|error| hopeless(&error))?;
+        let bytes = self.blobs.get(&input.submission, MAX_SUBMISSION).await;
+        let bytes = bytes.map_err(|error| match error {
+            BlobError::Unavailable(_) => unavailable(&error),
+            error => hopeless(&error),
+        })?;
+        serde_json::from_slice(&bytes).map_err(|error| hopeless(&error))
+    }
+
+    async fn keep(&self, tenant: &TenantId, review: &Review) -> Result<BlobRef, Outcome> {
+        let bytes = serde_json::to_vec(review)
+            .map_err(|error| Outcome::Hopeless(format!("the review cannot be written: {error}")))?;
+        let kept = self
+            .blobs
+            .put(tenant, BlobClass::Result, Bytes::from(bytes));
+        kept.await.map_err(|error| unavailable(&error))
+    }
+}
+
+#[async_trait]
+impl Agent for SnippetAgent {
+    async fn run(&self, work: &Work) -> Outcome {
+        let submission = match self.submission(work).await {
+            Ok(submission) => submission,
+            Err(outcome) => return outcome,
+        };
+        let review = match self.analyzer.review(submission).await {
+            Ok(review) => review,
+            Err(error @ AnalyzerError::Unavailable(_)) => return unavailable(&error),
+            Err(error @ AnalyzerError::Broken(_)) => return Outcome::Failed(error.to_string()),
+        };
+        match self.keep(&work.execution.tenant, &review).await {
+            Ok(kept) => done(&review, &kept),
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> Outcome {
+    Outcome::Faulted {
+        error: error.to_string(),
+        retry_after: None,
+    }
+}
+
+fn done(review: &Review, kept: &BlobRef) -> Outcome {
+    let findings = review.findings.iter().take(TOLD).map(|finding| {
+        let data = json!({
+            "rule": finding.rule, "severity": finding.severity, "path": finding.location.path,
+            "line": finding.location.line, "message": finding.message, "fingerprint": finding.fingerprint,
+        });
+        Told::new("finding.created", data)
+    });
+    Outcome::Done {
+        told: findings.collect(),
+        result: json!({
+            "verdict": review.verdict, "risk": review.risk, "findings": review.findings.len(), "review": kept,
+        }),
+    }
+}

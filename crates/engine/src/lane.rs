@@ -1,0 +1,369 @@
+//! A lane: the one place that acts on a pull request's events. It reads its whole mailbox, lets the newest win, and starts or supersedes.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use pullmill_core::body;
+use pullmill_core::event::github::{self, Purpose};
+use pullmill_core::event::{Disposition, Envelope, Payload};
+use pullmill_core::execution::{Cause, Event, Execution, Reason, Status, Subject, decide, start};
+use pullmill_core::id::{ExecutionId, WorkflowName};
+use pullmill_core::keys;
+use pullmill_core::ports::batch::{Batch, Expect, Write};
+use pullmill_core::ports::queue::Lease;
+use pullmill_core::ports::store::{Draft, IndexKey, Page, Range, Record, Second, Version};
+use pullmill_core::routing::{self, Route};
+use pullmill_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::attempt::Attempts;
+use crate::ingress::lane_due;
+use crate::transition::Loaded;
+use crate::worker::{Handled, Settled};
+use crate::{Engine, EngineError};
+
+/// Most mailbox items of one commit: each may start an execution.
+const ITEMS: usize = 6;
+/// Which execution of a workflow is the latest on a lane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Active {
+    pub(crate) execution: ExecutionId,
+    /// The head it is about.
+    pub(crate) head: Option<String>,
+    /// When the event's subject was last changed: older events are outdated.
+    pub(crate) changed_at: Timestamp,
+}
+
+/// A mailbox item.
+struct Item {
+    record: Record,
+    id: String,
+    envelope: Envelope,
+}
+
+/// What one commit of a lane does.
+struct Round<'a> {
+    engine: &'a Engine,
+    batch: Batch,
+    pk: &'a str,
+    /// By workflow: what was active, and what is.
+    active: BTreeMap<WorkflowName, (Option<Version>, Option<Active>)>,
+}
+
+impl Engine {
+    pub(crate) async fn handle_lane(&self, lease: Lease) -> Result<(Handled, Lease), EngineError> {
+        let key = lease.record.draft.key.clone();
+        let mut attempts = Attempts::new(&self.ports);
+        loop {
+            let now = self.ports.clock.now();
+            let Some(lane) = self.record(&key, now).await? else {
+                return Ok((Handled::Lost, lease));
+            };
+            if lane.epoch != lease.record.epoch {
+                return Ok((Handled::Lost, lease));
+            }
+            let range = Range {
+                pk: key.pk.clone(),
+                prefix: keys::MAILBOX.to_owned(),
+            };
+            let mail = self
+                .ports
+                .store
+                .list(&range, &Page::first(ITEMS), now)
+                .await?;
+            let mut round = Round {
+                engine: self,
+                batch: Batch::at(now),
+                pk: &key.pk,
+                active: BTreeMap::new(),
+            };
+            let has_more = mail.next.is_some();
+            round.handle(mail.records).await?;
+            let mut batch = round.batch;
+            batch.push(settled(&lane, has_more, now))?;
+            if attempts.commit(batch).await? {
+                let settled = if has_more {
+                    Settled::Again
+                } else {
+                    Settled::Done
+                };
+                return Ok((Handled::Settled(settled), lease));
+            }
+        }
+    }
+}
+
+/// The lane's own record: due at once if there is more to do. It has no body: all it knows is in its neighbours.
+fn settled(lane: &Record, has_more: bool, now: Timestamp) -> Write {
+    let mut draft = Draft::new(lane.draft.key.clone(), Bytes::new());
+    if has_more && let Some(tenant) = keys::tenant(&draft.key) {
+        draft.second = Second::Due(lane_due(&tenant, now));
+    }
+    Write::Put {
+        draft,
+        expect: Expect::Version(lane.version),
+    }
+}
+
+impl Round<'_> {
+    async fn handle(&mut self, records: Vec<Record>) -> Result<(), EngineError> {
+        let mut items = Vec::new();
+        for record in records {
+            match body::decode::<Envelope>(&record.draft.body) {
+                Ok(envelope) => items.push(Item {
+                    id: record.draft.key.sk[keys::MAILBOX.len()..].to_owned(),
+                    record,
+                    envelope,
+                }),
+                Err(error) => self.bury(record, &error.to_string())?,
+            }
+        }
+        let winners = self.winners(&items).await?;
+        for item in &items {
+            let disposition = self.dispose(item, &winners).await?;
+            self.close(item, disposition)?;
+        }
+        for (workflow, (version, active)) in std::mem::take(&mut self.active) {
+            let Some(active) = active else { continue };
+            let key = keys::active(self.pk, &workflow);
+            self.batch.push(Write::Put {
+                draft: Draft::new(key, body::encode(&active)?),
+                expect: version.map_or(Expect::Absent, Expect::Version),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Of the items whose workflow wants the latest only, the one that wins, by workflow.
+    async fn winners(
+        &mut self,
+        items: &[Item],
+    ) -> Result<BTreeMap<WorkflowName, String>, EngineError> {
+        let known = self.engine.workflows();
+        let mut winners: BTreeMap<WorkflowName, &Item> = BTreeMap::new();
+        for item in items {
+            let Ok(purpose) = item.purpose() else {
+                continue;
+            };
+            let Route::Start {
+                workflow,
+                is_latest_only: true,
+            } = routing::route(purpose, &known)
+            else {
+                continue;
+            };
+            self.read_active(&workflow).await?;
+            let best = winners.entry(workflow).or_insert(item);
+            if item.rank() > best.rank() {
+                *best = item;
+            }
+        }
+        let ids = winners
+            .into_iter()
+            .map(|(workflow, item)| (workflow, item.id.clone()));
+        Ok(ids.collect())
+    }
+
+    async fn read_active(&mut self, workflow: &WorkflowName) -> Result<(), EngineError> {
+        if self.active.contains_key(workflow) {
+            return Ok(());
+        }
+        let key = keys::active(self.pk, workflow);
+        let record = self.engine.record(&key, self.batch.now()).await?;
+        let active = match &record {
+            Some(record) => Some(body::decode(&record.draft.body)?),
+            None => None,
+        };
+        let version = record.map(|record| record.version);
+        self.active.insert(workflow.clone(), (version, active));
+        Ok(())
+    }
+
+    async fn dispose(
+        &mut self,
+        item: &Item,
+        winners: &BTreeMap<WorkflowName, String>,
+    ) -> Result<Disposition, EngineError> {
+        let purpose = match item.purpose() {
+            Ok(purpose) => purpose,
+            Err(reason) => return Ok(Disposition::Ignored(reason)),
+        };
+        match routing::route(purpose, &self.engine.workflows()) {
+            Route::Ignore(reason) => Ok(Disposition::Ignored(reason)),
+            Route::Start {
+                workflow,
+                is_latest_only,
+            } => {
+                let winner = winners.get(&workflow).filter(|_| is_latest_only);
+                if winner.is_some_and(|winner| *winner != item.id) {
+                    let reason = "a newer event came with it".to_owned();
+                    return Ok(Disposition::Superseded(reason));
+                }
+                self.start(item, &workflow, is_latest_only).await
+            }
+        }
+    }
+
+    /// Starts an execution; if only the latest counts, the one before it is superseded, or this event is outdated.
+    async fn start(
+        &mut self,
+        item: &Item,
+        workflow: &WorkflowName,
+        is_latest_only: bool,
+    ) -> Result<Disposition, EngineError> {
+        let now = self.batch.now();
+        let Some(plan) = self.engine.plans.get(workflow).cloned() else {
+            return Ok(Disposition::Ignored(format!(
+                "no workflow `{workflow}` runs here"
+            )));
+        };
+        let id = ExecutionId::new(now, self.engine.ports.clock.random());
+        let execution = item.execution(id.clone(), plan, self.pk, now);
+        let changed_at = item.rank().0;
+        if is_latest_only {
+            let before = self
+                .active
+                .get(workflow)
+                .and_then(|(_, active)| active.clone());
+            if let Some(before) = before {
+                if before.changed_at > changed_at && item.envelope.replayed_by.is_none() {
+                    let by = before.execution.to_string();
+                    return Ok(Disposition::Superseded(by));
+                }
+                self.supersede(&item.envelope, &before, &id).await?;
+            }
+            let head = item.envelope.about.head.clone();
+            let latest = Active {
+                execution: id.clone(),
+                head,
+                changed_at,
+            };
+            self.active.entry(workflow.clone()).or_default().1 = Some(latest);
+        }
+        let decision = start(execution);
+        let engine = self.engine;
+        engine
+            .stage(&mut self.batch, decision, Expect::Absent, None)
+            .await?;
+        Ok(Disposition::Effected(id.to_string()))
+    }
+
+    async fn supersede(
+        &mut self,
+        envelope: &Envelope,
+        before: &Active,
+        by: &ExecutionId,
+    ) -> Result<(), EngineError> {
+        let now = self.batch.now();
+        let loaded = self
+            .engine
+            .load(&envelope.tenant, &before.execution, now)
+            .await?;
+        let Some(Loaded { execution, version }) = loaded else {
+            return Ok(());
+        };
+        // What is over, or being taken back already, needs no end.
+        if execution.status.is_terminal() || execution.status == Status::Compensating {
+            return Ok(());
+        }
+        let cancel = Event::Cancel {
+            reason: Reason::Superseded,
+            by: by.to_string(),
+        };
+        let decision = decide(&execution, cancel, now)?;
+        let engine = self.engine;
+        engine
+            .stage(&mut self.batch, decision, Expect::Version(version), None)
+            .await
+    }
+
+    /// Moves an item out of the mailbox, with what became of it.
+    fn close(&mut self, item: &Item, disposition: Disposition) -> Result<(), EngineError> {
+        let mut envelope = item.envelope.clone();
+        envelope.disposition = Some(disposition);
+        let key = keys::envelope(self.pk, &item.id);
+        let mut draft = Draft::new(key, body::encode(&envelope)?);
+        draft.expires_at = Some(self.batch.now() + self.engine.settings.keep_deliveries);
+        self.move_to(&item.record, draft)
+    }
+
+    /// Moves an item that cannot be read out of the mailbox, as a dead letter.
+    fn bury(&mut self, record: Record, reason: &str) -> Result<(), EngineError> {
+        tracing::error!(record = %record.draft.key, "A mailbox item cannot be read and is a dead letter now: {reason}");
+        let now = self.batch.now();
+        let id = &record.draft.key.sk[keys::MAILBOX.len()..];
+        let mut draft = Draft::new(keys::envelope(self.pk, id), record.draft.body.clone());
+        draft.expires_at = Some(now + self.engine.settings.keep_executions);
+        if let Some(tenant) = keys::tenant(&draft.key) {
+            draft.second = Second::Status(IndexKey {
+                pk: keys::dead_letters(&tenant, &crate::lane_queue()),
+                sk: format!("{}#{}#{}", now.digits(), draft.key.pk, draft.key.sk),
+            });
+        }
+        self.move_to(&record, draft)
+    }
+
+    fn move_to(&mut self, record: &Record, draft: Draft) -> Result<(), EngineError> {
+        self.batch.push(Write::Delete {
+            key: record.draft.key.clone(),
+            expect: Expect::Version(record.version),
+        })?;
+        self.batch.push(Write::Put {
+            draft,
+            expect: Expect::Absent,
+        })?;
+        Ok(())
+    }
+}
+
+impl Item {
+    /// What the event is for, by its name and action; the body was read when it came in.
+    fn purpose(&self) -> Result<Purpose, String> {
+        let envelope = &self.envelope;
+        let action = envelope.action.as_deref();
+        let is_pull = envelope.about.pr_number.is_some();
+        github::purpose(&envelope.event_type, action, is_pull).map_err(str::to_owned)
+    }
+
+    /// Newer events have a greater rank, in whatever order they came.
+    fn rank(&self) -> (Timestamp, &str) {
+        let about = &self.envelope.about;
+        let changed_at = about.updated_at.unwrap_or(self.envelope.received_at);
+        (changed_at, &self.id)
+    }
+
+    fn execution(
+        &self,
+        id: ExecutionId,
+        plan: pullmill_core::plan::Plan,
+        pk: &str,
+        now: Timestamp,
+    ) -> Execution {
+        let envelope = &self.envelope;
+        let about = &envelope.about;
+        let subject = about
+            .repo
+            .clone()
+            .zip(about.pr_number)
+            .map(|(repo, number)| Subject {
+                lane: pk.to_owned(),
+                repo,
+                number,
+                head: about.head.clone(),
+            });
+        let cause = match &envelope.replayed_by {
+            Some(_) => Cause::Replay(envelope.delivery_id.to_string()),
+            None => Cause::Delivery(envelope.delivery_id.to_string()),
+        };
+        let payload = match &envelope.payload {
+            Payload::Inline(_) => json!(null),
+            Payload::Blob(blob) => json!(blob),
+        };
+        Execution {
+            subject,
+            input: json!({"envelope": [pk, self.id], "payload": payload}),
+            ..crate::submit::fresh(id, &envelope.tenant, "forge", cause, plan, now)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! When things happen: stages in the order of the flow, which read, ask `core` to decide, and commit. They talk to ports only.
+
+pub mod agents;
+mod attempt;
+mod breaker;
+mod error;
+pub mod ingress;
+mod lane;
+pub mod operate;
+pub mod replay;
+pub mod submit;
+pub mod sweep;
+mod transition;
+pub mod view;
+pub mod worker;
+pub mod workflow;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pullmill_core::breaker::BreakerLaw;
+use pullmill_core::id::{AgentName, QueueName, WorkflowName};
+use pullmill_core::plan::Plan;
+use pullmill_core::ports::blob::Blobs;
+use pullmill_core::ports::clock::Clock;
+use pullmill_core::ports::queue::Queue;
+use pullmill_core::ports::store::Store;
+
+pub use error::EngineError;
+
+use agents::Agent;
+
+/// The world, as far as the engine may touch it.
+#[derive(Clone)]
+pub struct Ports {
+    /// Records.
+    pub store: Arc<dyn Store>,
+    /// The same records, as work.
+    pub queue: Arc<dyn Queue>,
+    /// Large bodies.
+    pub blobs: Arc<dyn Blobs>,
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How long things take and last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a lease holds.
+    pub lease: Duration,
+    /// How often it is prolonged.
+    pub heartbeat: Duration,
+    /// How often a worker looks whether its task is still wanted.
+    pub watch: Duration,
+    /// How long deliveries and their envelopes are remembered.
+    pub keep_deliveries: Duration,
+    /// How long executions are remembered after their end.
+    pub keep_executions: Duration,
+    /// When providers are left alone.
+    pub breaker: BreakerLaw,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let day = Duration::from_secs(86_400);
+        Self {
+            lease: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(15),
+            watch: Duration::from_secs(1),
+            keep_deliveries: day * 30,
+            keep_executions: day * 90,
+            breaker: BreakerLaw::default(),
+        }
+    }
+}
+
+/// The stages, with everything they need.
+#[derive(Clone)]
+pub struct Engine {
+    /// The world.
+    pub ports: Ports,
+    /// How long things take and last.
+    pub settings: Settings,
+    plans: BTreeMap<WorkflowName, Plan>,
+    agents: BTreeMap<AgentName, Arc<dyn Agent>>,
+}
+
+/// The queue of lanes.
+#[must_use]
+pub fn lane_queue() -> QueueName {
+    QueueName::constant("dispatch")
+}
+
+/// The queue of timers.
+#[must_use]
+pub fn timer_queue() -> QueueName {
+    QueueName::constant("timer")
+}
+
+impl Engine {
+    /// An engine that runs some workflows with some agents.
+    pub fn new(
+        ports: Ports,
+        settings: Settings,
+        plans: impl IntoIterator<Item = Plan>,
+        agents: impl IntoIterator<Item = (AgentName, Arc<dyn Agent>)>,
+    ) -> Self {
+        let plans = plans.into_iter().map(|plan| (plan.workflow.clone(), plan));
+        Self {
+            ports,
+            settings,
+            plans: plans.collect(),
+            agents: agents.into_iter().collect(),
+        }
+    }
+
+    /// The workflows that are run here.
+    #[must_use]
+    pub fn workflows(&self) -> BTreeSet<WorkflowName> {
+        self.plans.keys().cloned().collect()
+    }
+
+    /// The queues that workers have to serve.
+    #[must_use]
+    pub fn queues(&self) -> BTreeSet<QueueName> {
+        let steps = self.plans.values().flat_map(|plan| &plan.steps);
+        let mut queues: BTreeSet<QueueName> = steps.map(|step| step.queue.clone()).collect();
+        queues.extend([lane_queue(), timer_queue()]);
+        queues
+    }
+}

@@ -1,0 +1,39 @@
+//! The built-in workflows as plans.
+
+use std::time::Duration;
+
+use pullmill_core::id::{AgentName, QueueName, StepName, WorkflowName};
+use pullmill_core::plan::{Plan, Role, StepPlan};
+use pullmill_core::retry::RetryLaw;
+
+/// The workflow that reviews submitted code.
+#[must_use]
+pub fn snippet_name() -> WorkflowName {
+    WorkflowName::constant("snippet-review")
+}
+
+/// The agent that runs the analysis.
+#[must_use]
+pub fn static_agent() -> AgentName {
+    AgentName::constant("static")
+}
+
+/// Reviews submitted code; needs no forge.
+#[must_use]
+pub fn snippet_review() -> Plan {
+    Plan {
+        workflow: snippet_name(),
+        steps: vec![StepPlan {
+            name: StepName::constant("review"),
+            agent: static_agent(),
+            queue: QueueName::constant("static"),
+            after: Vec::new(),
+            role: Role::Work,
+            provider: None,
+            time_limit: Duration::from_secs(300),
+            retry: RetryLaw::default(),
+        }],
+        queue_ttl: Duration::from_secs(86_400),
+        deadline: Duration::from_secs(86_400),
+    }
+}

@@ -1,0 +1,128 @@
+//! An agent that does what chance says: succeeds, fails, dawdles, waits, goes on later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pullmill_core::id::{AgentName, QueueName, StepName, WorkflowName};
+use pullmill_core::plan::{Plan, Role, StepPlan};
+use pullmill_core::ports::blob::{BlobClass, Blobs};
+use pullmill_core::retry::RetryLaw;
+use pullmill_core::task::{Outcome, Wait};
+use pullmill_engine::agents::{Agent, Work};
+use serde_json::json;
+
+use super::time::Time;
+
+pub struct ScriptedAgent {
+    pub time: Arc<Time>,
+    pub blobs: Arc<dyn Blobs>,
+    /// From now on everything succeeds.
+    pub is_calm: Arc<AtomicBool>,
+}
+
+pub fn agent_name() -> AgentName {
+    AgentName::constant("scripted")
+}
+
+#[async_trait]
+impl Agent for ScriptedAgent {
+    async fn run(&self, work: &Work) -> Outcome {
+        let (kind, millis) = self
+            .time
+            .chance(|chance| (chance.below(100), chance.below(3000)));
+        self.time.pause(Duration::from_millis(millis as u64)).await;
+        let done = Outcome::Done {
+            result: json!({"by": work.task.step}),
+            told: Vec::new(),
+        };
+        if self.is_calm.load(Ordering::Relaxed) {
+            return done;
+        }
+        match kind {
+            0..=9 => Outcome::Failed("it went wrong".to_owned()),
+            10..=19 => Outcome::Faulted {
+                error: "they are down".to_owned(),
+                retry_after: (kind > 15).then(|| Duration::from_secs(20)),
+            },
+            20..=24 => {
+                let body = work.task.continuations.to_be_bytes().to_vec();
+                let tenant = &work.task.tenant;
+                match self
+                    .blobs
+                    .put(tenant, BlobClass::Checkpoint, body.into())
+                    .await
+                {
+                    Ok(checkpoint) => Outcome::Yielded(checkpoint),
+                    Err(error) => Outcome::Failed(error.to_string()),
+                }
+            }
+            25..=29 => Outcome::Parked {
+                wait: Wait::Human,
+                until: self.time.true_now() + Duration::from_secs(300),
+            },
+            30..=32 => Outcome::Hopeless("it cannot work".to_owned()),
+            33..=37 => {
+                // Longer than a lease, so that it must be prolonged.
+                self.time.pause(Duration::from_secs(100)).await;
+                done
+            }
+            38 => {
+                // Longer than it may.
+                self.time.pause(Duration::from_secs(1000)).await;
+                done
+            }
+            _ => done,
+        }
+    }
+}
+
+fn step(name: &'static str, after: &[&'static str], role: Role) -> StepPlan {
+    StepPlan {
+        name: StepName::constant(name),
+        agent: agent_name(),
+        queue: QueueName::constant(if name == "b" { "slow" } else { "fast" }),
+        after: after.iter().map(|name| StepName::constant(name)).collect(),
+        role,
+        provider: (name == "b").then(|| "somebody".to_owned()),
+        time_limit: Duration::from_secs(300),
+        retry: RetryLaw::default(),
+    }
+}
+
+fn plan(name: &'static str, steps: Vec<StepPlan>) -> Plan {
+    Plan {
+        workflow: WorkflowName::constant(name),
+        steps,
+        queue_ttl: Duration::from_secs(2 * 3600),
+        deadline: Duration::from_secs(4 * 3600),
+    }
+}
+
+/// Every feature of a plan: together, in order, taken back, at the end.
+pub fn asked_plan() -> Plan {
+    plan(
+        "asked",
+        vec![
+            step("a", &[], Role::Work),
+            step("b", &[], Role::Work),
+            step("c", &["a", "b"], Role::Work),
+            step("undo-a", &[], Role::Undo(StepName::constant("a"))),
+            step("tell", &[], Role::Finally),
+        ],
+    )
+}
+
+/// What pull requests start.
+pub fn review_plan() -> Plan {
+    plan(
+        "pr-review",
+        vec![step("a", &[], Role::Work), step("c", &["a"], Role::Work)],
+    )
+}
+
+/// What closed pull requests start: every one of them.
+pub fn cleanup_plan() -> Plan {
+    plan("cleanup", vec![step("a", &[], Role::Work)])
+}
