@@ -1,13 +1,21 @@
 //! The command line: what can be asked, and how each answer becomes an exit status.
 
+mod backup;
 mod baseline;
 mod config;
+mod dlq;
+mod doctor;
 mod eval;
+mod executions;
 mod failure;
 mod output;
+mod replay;
 mod review;
 mod rules;
 mod scan;
+mod serve;
+mod store;
+mod submit;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -86,6 +94,24 @@ enum Command {
     Eval(eval::EvalArgs),
     /// List the rules, or explain one.
     Rules(rules::RulesArgs),
+    /// Receive webhooks, answer the API and do the work, on one store.
+    Serve(serve::ServeArgs),
+    /// Submit files for a review that is stored and can be followed.
+    Submit(submit::SubmitArgs),
+    /// List, show, follow, cancel executions, or begin a failed one anew.
+    #[command(subcommand)]
+    Executions(executions::ExecutionsCommand),
+    /// List, show or put back what could not be done.
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
+    /// Take a recorded delivery in once more.
+    Replay(replay::ReplayArgs),
+    /// Look whether everything that is needed is there and works.
+    Doctor(doctor::DoctorArgs),
+    /// Copy a store, while it is in use or not.
+    Backup(backup::BackupArgs),
+    /// Make a store from a backup.
+    Restore(backup::RestoreArgs),
 }
 
 /// Does what the arguments ask for.
@@ -101,6 +127,14 @@ pub fn run() -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Eval(args) => measure(&args, &cli.common),
         Command::Rules(args) => rules::run(&args),
+        Command::Serve(args) => serve::run(args),
+        Command::Submit(args) => submit::run(&args),
+        Command::Executions(command) => executions::run(&command),
+        Command::Dlq(command) => dlq::run(&command),
+        Command::Replay(args) => replay::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
     };
     match result {
         Ok(status) => status,

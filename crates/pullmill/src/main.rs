@@ -3,10 +3,15 @@
 mod analyse;
 mod cli;
 mod eval;
+mod http;
+mod owner;
 mod progress;
 mod render;
+mod server;
 mod session;
+mod telemetry;
 mod terminal;
+mod wire;
 
 use std::process::ExitCode;
 

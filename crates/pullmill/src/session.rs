@@ -4,6 +4,7 @@ pub mod content;
 mod moved;
 mod plan;
 pub mod settings;
+pub mod submitted;
 pub mod tree;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,11 @@ impl Reviewer {
             settings,
             judging,
         })
+    }
+
+    /// Ends all reviews, now and for good.
+    pub fn stop(&self) {
+        self.analyzer.stop();
     }
 
     /// Reviews one change.

@@ -6,7 +6,7 @@ mod process;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,9 @@ pub enum Stopped {
     /// The other files of the call used up the time.
     #[error("no time was left for it")]
     OutOfTime,
+    /// Nobody wants the answer any more.
+    #[error("it was cancelled")]
+    Cancelled,
 }
 
 impl Stopped {
@@ -81,6 +84,7 @@ pub struct ChildAnalyzer {
     idle: Mutex<Vec<Process>>,
     /// Why no child works; asked once, true for all.
     refusal: Mutex<Option<Stopped>>,
+    is_stopped: AtomicBool,
 }
 
 impl ChildAnalyzer {
@@ -96,7 +100,13 @@ impl ChildAnalyzer {
             setup: None,
             idle: Mutex::default(),
             refusal: Mutex::default(),
+            is_stopped: AtomicBool::new(false),
         }
+    }
+
+    /// Ends the work of all calls, now and for good: jobs that are not done are cancelled within a tenth of a second.
+    pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Release);
     }
 
     /// Starts children until `count` are there, at most as many as the limits allow; returns at once.
@@ -196,7 +206,9 @@ impl ChildAnalyzer {
     fn work<N: FnMut(End) -> Option<(usize, Job)>>(&self, call: &Call<'_, N>, end: End) {
         let mut child = None;
         while let Some((index, job, is_late)) = call.next_job(end, &self.limits) {
-            let report = if is_late {
+            let report = if self.is_stopped.load(Ordering::Acquire) {
+                Err(Stopped::Cancelled)
+            } else if is_late {
                 Err(Stopped::OutOfTime)
             } else {
                 self.settle(&mut child, &job)
@@ -228,7 +240,7 @@ impl ChildAnalyzer {
             Err(stopped) => return (Err(stopped), true),
         };
         let was_fresh = child.jobs == 0;
-        let result = ask(&mut child, job, self.limits.per_job);
+        let result = ask(&mut child, job, self.limits.per_job, &self.is_stopped);
         if result.is_ok() {
             child.jobs = child.jobs.saturating_add(1);
             *slot = Some(child);
@@ -259,7 +271,7 @@ impl ChildAnalyzer {
             child.is_set_up = true;
         }
         if !child.is_ready {
-            let frame = child.receive(self.limits.per_job)?;
+            let frame = child.receive(self.limits.per_job, &self.is_stopped)?;
             match frame.parse().map_err(nonsense)? {
                 Answer::Ready => child.is_ready = true,
                 Answer::Refused(problems) => return Err(Stopped::Refused(problems)),
@@ -330,10 +342,19 @@ impl<N: FnMut(End) -> Option<(usize, Job)>> Call<'_, N> {
     }
 }
 
-fn ask(child: &mut Process, job: &Job, limit: Duration) -> Result<JobReport, Stopped> {
+fn ask(
+    child: &mut Process,
+    job: &Job,
+    limit: Duration,
+    is_stopped: &AtomicBool,
+) -> Result<JobReport, Stopped> {
     let asked = child.jobs;
     child.send(message::encode_job(asked, job).map_err(nonsense)?);
-    match child.receive(limit)?.parse().map_err(nonsense)? {
+    match child
+        .receive(limit, is_stopped)?
+        .parse()
+        .map_err(nonsense)?
+    {
         Answer::Report { number, report } if number == asked => Ok(*report),
         _ => Err(unexpected()),
     }

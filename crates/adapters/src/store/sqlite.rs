@@ -67,6 +67,16 @@ pub enum OpenError {
     },
 }
 
+/// Copies the records of a file as they are at one moment into a new file, whoever has the file and works on it.
+pub fn copy(from: &Path, to: &Path) -> rusqlite::Result<()> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let source = Connection::open_with_flags(from, flags)?;
+    let mut target = Connection::open(to)?;
+    let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
+    // All in one step: it reads one moment, and needs not begin anew when somebody writes.
+    backup.run_to_completion(i32::MAX, Duration::ZERO, None)
+}
+
 /// Records in one SQLite file.
 ///
 /// Dropping it ends the writer after what was asked of it is done.
@@ -106,17 +116,6 @@ impl SqliteStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Copies the records as they are at one moment into another file, while work goes on.
-    pub async fn copy_to(&self, target: PathBuf) -> Result<(), StoreError> {
-        self.readers
-            .run(move |connection| {
-                let mut copy = Connection::open(&target)?;
-                let backup = rusqlite::backup::Backup::new(connection, &mut copy)?;
-                backup.run_to_completion(512, Duration::from_millis(1), None)
-            })
-            .await
     }
 
     /// Reads the whole file and says what is wrong with it.

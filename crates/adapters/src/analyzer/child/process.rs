@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +13,9 @@ use rustix::process::Signal;
 
 use super::Stopped;
 use super::frame::{Decoder, Frame};
+
+/// How often it is looked whether the answer is wanted still.
+const WATCH: Duration = Duration::from_millis(100);
 
 /// A running child. It is killed when this is dropped.
 #[derive(Debug)]
@@ -71,8 +75,12 @@ impl Process {
         let _ = self.write_some();
     }
 
-    /// Writes what is queued and waits for one answer.
-    pub(super) fn receive(&mut self, limit: Duration) -> Result<Frame, Stopped> {
+    /// Writes what is queued and waits for one answer, or until nobody wants it.
+    pub(super) fn receive(
+        &mut self,
+        limit: Duration,
+        is_stopped: &AtomicBool,
+    ) -> Result<Frame, Stopped> {
         let deadline = Instant::now() + limit;
         loop {
             match self.incoming.complete() {
@@ -84,7 +92,10 @@ impl Process {
             if left.is_zero() {
                 return Err(Stopped::TimedOut(limit.as_secs()));
             }
-            self.wait(left)
+            if is_stopped.load(Ordering::Acquire) {
+                return Err(Stopped::Cancelled);
+            }
+            self.wait(left.min(WATCH))
                 .map_err(|error| Stopped::Crashed(error.to_string()))?;
             if !self.read_some().unwrap_or(false) {
                 return Err(self.obituary(limit));

@@ -285,3 +285,17 @@ fn a_child_gets_no_environment_no_descriptor_and_the_root_folder() {
     let small = read("fds").lines().filter(|fd| fd.len() == 1).count();
     assert_eq!(small, 3, "{}", read("fds"));
 }
+
+#[test]
+fn work_that_nobody_wants_any_more_ends_at_once() {
+    let fake = Fake::new("cat $D/ready; exec sleep 60");
+    let pool = fake.pool();
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| pool.analyse(vec![job(b"x"); 3], &|_, _| {}));
+        pool.stop();
+        let reports = waiting.join().unwrap();
+        assert_eq!(reports, vec![Err(Stopped::Cancelled); 3]);
+    });
+    assert!(started.elapsed() < Limits::default().per_job);
+}

@@ -1,0 +1,112 @@
+//! `pullmill serve`: one process that receives, answers and works.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use pullmill_core::signature::Secrets;
+use tracing::level_filters::LevelFilter;
+
+use super::failure::{Failure, Status};
+use super::store::StoreArgs;
+use crate::owner::open_failure;
+use crate::server::Server;
+use crate::{telemetry, wire};
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Where to listen. The API answers only on a loopback address.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "PULLMILL_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    listen: SocketAddr,
+    /// A file with the webhook's secret; a second one for the secret before it.
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Vec<PathBuf>,
+    /// The webhook's secret, if no file has it.
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "PULLMILL_WEBHOOK_SECRET",
+        hide_env_values = true,
+        hide = true
+    )]
+    webhook_secret: Option<String>,
+    /// Accept secrets that could be guessed: for development only.
+    #[arg(long)]
+    dev: bool,
+    /// Reviews at a time; left out: one per processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    reviews: Option<u16>,
+    /// What to log: error, warn, info, debug.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "PULLMILL_LOG",
+        default_value = "info"
+    )]
+    log: LevelFilter,
+}
+
+/// Serves until the process is told to end.
+pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
+    telemetry::start_logs(args.log);
+    let secrets = secrets(&args)?;
+    if secrets.is_empty() {
+        tracing::warn!(
+            event = "server.no_secret",
+            "There is no webhook secret, so every webhook is refused"
+        );
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let reviews = args.reviews.map_or(processors, usize::from);
+    let store = args.store.store;
+    let engine = wire::engine(&store, reviews).map_err(|error| open_failure(&error))?;
+    let server = Server {
+        engine,
+        secrets,
+        listen: args.listen,
+        socket: store.socket(),
+        reviews,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Failure::new(Status::Internal, error))?;
+    let served = runtime.block_on(server.run(|address| {
+        tracing::info!(event = "server.ready", address = %address, store = %store, "Listening on {address}");
+    }));
+    served.map_err(|error| {
+        Failure::new(
+            Status::Unavailable,
+            format_args!("the server cannot listen: {error}"),
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn secrets(args: &ServeArgs) -> Result<Secrets, Failure> {
+    let mut secrets = Vec::new();
+    for path in &args.webhook_secret_file {
+        secrets.push(read_secret(path)?);
+    }
+    if let (true, Some(secret)) = (secrets.is_empty(), &args.webhook_secret) {
+        secrets.push(secret.trim().as_bytes().to_vec());
+    }
+    Secrets::new(secrets, args.dev).map_err(|error| Failure::new(Status::Config, error))
+}
+
+fn read_secret(path: &Path) -> Result<Vec<u8>, Failure> {
+    let text = std::fs::read(path).map_err(|error| {
+        let message = format!("the secret in {} cannot be read: {error}", path.display());
+        Failure::new(Status::NoInput, message)
+    })?;
+    Ok(text.trim_ascii().to_vec())
+}

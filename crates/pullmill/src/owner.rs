@@ -1,0 +1,190 @@
+//! Asks a store on behalf of the machine's owner: through the server that has it, or, if there is none, in this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use pullmill_core::signature::Secrets;
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::cli::{Failure, Status};
+use crate::http::{self, Door, Peer};
+use crate::wire::{self, StoreAddress};
+
+/// Somebody who answers.
+pub enum Owner {
+    /// The server that has the store.
+    Server(StoreAddress),
+    /// This process has it.
+    Here(Router, Arc<Door>),
+}
+
+impl Owner {
+    /// Finds who has a store, or opens it.
+    pub async fn find(address: &StoreAddress, reviews: usize) -> Result<Self, Failure> {
+        if UnixStream::connect(address.socket()).await.is_ok() {
+            return Ok(Self::Server(address.clone()));
+        }
+        let engine = wire::engine(address, reviews).map_err(|error| open_failure(&error))?;
+        let secrets = Secrets::new(Vec::new(), false);
+        let secrets = secrets.map_err(|error| Failure::new(Status::Internal, error))?;
+        let door = Arc::new(Door::new(engine, secrets, true, CancellationToken::new()));
+        Ok(Self::Here(http::router(Arc::clone(&door)), door))
+    }
+
+    /// Asks and reads the answer's JSON; an answer that says no is a failure with its message.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value, Failure> {
+        let body = body.map_or_else(String::new, |body| body.to_string());
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .body(Body::from(body))
+            .map_err(|error| Failure::new(Status::Internal, error))?;
+        let response = match self {
+            Self::Server(address) => send(address, request).await?,
+            Self::Here(router, _) => {
+                let mut request = request;
+                request.extensions_mut().insert(Peer::Owner);
+                match router.clone().oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            }
+        };
+        answer(response).await
+    }
+
+    /// Does the work that is due here until `path` says that it is over; a server does its own work.
+    pub async fn work_until_over(
+        &self,
+        path: &str,
+        mut each: impl FnMut(&Value),
+    ) -> Result<(), Failure> {
+        let mut after = 0;
+        loop {
+            if let Self::Here(_, door) = self {
+                work_once(door).await?;
+            }
+            let wait = if matches!(self, Self::Server(_)) {
+                10
+            } else {
+                0
+            };
+            let asked = format!("{path}?after={after}&wait={wait}");
+            let answer = self.ask(Method::GET, &asked, None).await?;
+            for event in answer["events"].as_array().into_iter().flatten() {
+                after = event["seq"].as_u64().unwrap_or(after);
+                each(event);
+            }
+            if answer["is_over"] == true && answer["head"].as_u64() <= Some(after) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Handles what is due in this process.
+async fn work_once(door: &Door) -> Result<(), Failure> {
+    use pullmill_core::ports::queue::LeaseFrom;
+    let engine = &door.engine;
+    for queue in engine.queues() {
+        let leases = engine
+            .ports
+            .queue
+            .lease(
+                LeaseFrom::Poll(&queue),
+                1,
+                engine.settings.lease,
+                Duration::from_millis(20),
+            )
+            .await
+            .map_err(|error| Failure::new(Status::Io, error))?;
+        for lease in leases {
+            engine
+                .handle(lease)
+                .await
+                .map_err(|error| Failure::new(Status::Io, error))?;
+        }
+    }
+    Ok(())
+}
+
+async fn send(address: &StoreAddress, request: Request<Body>) -> Result<Response<Body>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::new(
+            Status::Unavailable,
+            format_args!("the server that has {address} does not answer: {error}"),
+        )
+    };
+    let stream = UnixStream::connect(address.socket())
+        .await
+        .map_err(|error| failed(&error))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| failed(&error))?;
+    let asking = sender.send_request(request);
+    // The connection has to be driven while the answer is waited for.
+    let driving = tokio::spawn(connection);
+    let response = asking.await.map_err(|error| failed(&error))?;
+    let (head, body) = response.into_parts();
+    let bytes = body
+        .collect()
+        .await
+        .map_err(|error| failed(&error))?
+        .to_bytes();
+    driving.abort();
+    Ok(Response::from_parts(head, Body::from(bytes)))
+}
+
+async fn answer(response: Response<Body>) -> Result<Value, Failure> {
+    let status = response.status();
+    let bytes = response.into_body().collect().await;
+    let bytes = bytes
+        .map_err(|error| Failure::new(Status::Io, error))?
+        .to_bytes();
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::new(
+            Status::Internal,
+            format_args!("the answer is no JSON: {error}"),
+        )
+    })?;
+    if status.is_success() {
+        return Ok(value);
+    }
+    let message = value["error"]["message"]
+        .as_str()
+        .unwrap_or("it was refused")
+        .to_owned();
+    let kind = match status {
+        StatusCode::NOT_FOUND => Status::NoInput,
+        StatusCode::SERVICE_UNAVAILABLE => Status::Unavailable,
+        _ if status.is_client_error() => Status::Data,
+        _ => Status::Internal,
+    };
+    Err(Failure::new(kind, message))
+}
+
+/// What to tell somebody whose store cannot be opened.
+pub fn open_failure(error: &pullmill_adapters::store::sqlite::OpenError) -> Failure {
+    use pullmill_adapters::store::sqlite::OpenError;
+    let status = match error {
+        OpenError::InUse { .. } => Status::Unavailable,
+        OpenError::Newer { .. } | OpenError::Foreign { .. } => Status::Data,
+        OpenError::Failed { .. } => Status::Io,
+    };
+    Failure::new(status, error)
+}

@@ -1,0 +1,98 @@
+//! The loops that do the work: one or more per queue, and the sweeper.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pullmill_core::id::QueueName;
+use pullmill_core::ports::queue::{Lease, LeaseFrom};
+use pullmill_engine::worker::Handled;
+use pullmill_engine::{lane_queue, timer_queue};
+use tokio_util::task::TaskTracker;
+
+use crate::http::Door;
+
+/// How long a poll waits for work. What falls due earlier is known, so this only bounds what was missed.
+const WAIT: Duration = Duration::from_secs(30);
+/// How long to leave a store alone that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often is swept.
+const SWEEP: Duration = Duration::from_secs(60);
+/// Lanes and timers that are leased at once: each is done in a moment.
+const AT_ONCE: usize = 10;
+
+/// Starts the loops.
+pub(super) fn start(door: &Arc<Door>, reviews: usize, tasks: &TaskTracker) {
+    for queue in door.engine.queues() {
+        let is_quick = queue == lane_queue() || queue == timer_queue();
+        let (loops, at_once) = if is_quick { (1, AT_ONCE) } else { (reviews, 1) };
+        for _ in 0..loops {
+            tasks.spawn(serve(Arc::clone(door), queue.clone(), at_once));
+        }
+    }
+    tasks.spawn(sweep(Arc::clone(door)));
+}
+
+/// Serves one queue until the server ends.
+async fn serve(door: Arc<Door>, queue: QueueName, at_once: usize) {
+    let term = door.engine.settings.lease;
+    loop {
+        let from = LeaseFrom::Poll(&queue);
+        let leased = tokio::select! {
+            biased;
+            () = door.ends.cancelled() => return,
+            leased = door.engine.ports.queue.lease(from, at_once, term, WAIT) => leased,
+        };
+        match leased {
+            Ok(leases) => {
+                let handling = leases.into_iter().map(|lease| handle(&door, &queue, lease));
+                futures_util::future::join_all(handling).await;
+            }
+            Err(error) => {
+                tracing::warn!(event = "queue.failed", queue = %queue, "Work could not be leased: {error}");
+                tokio::select! {
+                    biased;
+                    () = door.ends.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn handle(door: &Door, queue: &QueueName, lease: Lease) {
+    let key = lease.record.draft.key.clone();
+    let outcome = match door.engine.handle(lease).await {
+        Ok(Handled::Settled(settled)) => settled.word(),
+        Ok(Handled::Lost) => "lost",
+        Err(error) => {
+            tracing::error!(event = "work.failed", queue = %queue, record = %key, "A record could not be handled: {error}");
+            "failed"
+        }
+    };
+    door.counters.handled(queue, outcome);
+    tracing::debug!(event = "work.handled", queue = %queue, record = %key, outcome, "A record was handled");
+}
+
+async fn sweep(door: Arc<Door>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = door.ends.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+        door.forget_quiet();
+        match door.engine.sweep().await {
+            Ok(report) if report.records + report.blobs + report.recovered > 0 => {
+                tracing::info!(
+                    event = "sweep.done",
+                    records = report.records,
+                    blobs = report.blobs,
+                    recovered = report.recovered,
+                    "Swept"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(event = "sweep.failed", "The sweep failed: {error}"),
+        }
+    }
+}
