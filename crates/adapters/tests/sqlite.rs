@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pullmill_adapters::blob::folder::FolderBlobs;
 use pullmill_adapters::store::sqlite::{self, OpenError, SqliteStore};
+use pullmill_core::id::{QueueName, TenantId};
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::blob::{BlobClass, BlobError, Blobs};
 use pullmill_core::ports::clock::Clock;
-use pullmill_core::ports::store::{Draft, Key, Store};
+use pullmill_core::ports::queue::{LeaseFrom, Queue};
+use pullmill_core::ports::store::{Draft, Due, Key, Store};
 use pullmill_core::time::Timestamp;
 use pullmill_testkit::clock::ManualClock;
 use pullmill_testkit::{BlobSubject, Subject};
@@ -68,6 +71,36 @@ async fn a_file_belongs_to_one_process_and_outlives_it() {
         .await;
     assert!(found.unwrap()[0].is_some());
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_held_is_free_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pullmill.db");
+    let lease = |store: SqliteStore| async move {
+        let queue = QueueName::constant("work");
+        let from = LeaseFrom::Poll(&queue);
+        let leases = store
+            .lease(from, 1, Duration::from_secs(60), Duration::ZERO)
+            .await;
+        leases
+            .unwrap()
+            .iter()
+            .map(|lease| lease.record.epoch.0)
+            .collect::<Vec<_>>()
+    };
+    let store = SqliteStore::open(&path, clock()).unwrap();
+    let mut batch = Batch::at(clock().now());
+    let key = Key::new("T#t#X", "TASK#a#0");
+    let due = Due {
+        queue: QueueName::constant("work"),
+        tenant: TenantId::local(),
+        at: clock().now(),
+    };
+    batch.push(Write::Poke { key, due }).unwrap();
+    store.commit(batch).await.unwrap();
+    assert_eq!(lease(store).await, [1]);
+    assert_eq!(lease(SqliteStore::open(&path, clock()).unwrap()).await, [2]);
 }
 
 #[tokio::test]

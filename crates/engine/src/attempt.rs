@@ -42,6 +42,10 @@ impl<'a> Attempts<'a> {
                 _ => EngineError::Busy,
             });
         }
+        if self.made == 1 {
+            // Most often somebody else was first, once.
+            return Ok(false);
+        }
         let random = u64::try_from(self.ports.clock.random() % 20).unwrap_or(0);
         let pause = Duration::from_millis((5 + random) << self.made);
         clock::sleep(&*self.ports.clock, pause).await;

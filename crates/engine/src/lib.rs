@@ -17,6 +17,7 @@ pub mod workflow;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pullmill_core::breaker::BreakerLaw;
@@ -84,6 +85,7 @@ pub struct Engine {
     pub settings: Settings,
     plans: BTreeMap<WorkflowName, Plan>,
     agents: BTreeMap<AgentName, Arc<dyn Agent>>,
+    ends: Arc<AtomicBool>,
 }
 
 /// The queue of lanes.
@@ -112,7 +114,13 @@ impl Engine {
             settings,
             plans: plans.collect(),
             agents: agents.into_iter().collect(),
+            ends: Arc::default(),
         }
+    }
+
+    /// Has every running attempt stop soon and give its task back: the process is about to end.
+    pub fn end(&self) {
+        self.ends.store(true, Ordering::Release);
     }
 
     /// The workflows that are run here.

@@ -62,6 +62,7 @@ impl Server {
             event = "server.ending",
             "The server ends; what runs has {GRACE:?}"
         );
+        door.engine.end();
         ends.cancel();
         loops.close();
         tasks.close();

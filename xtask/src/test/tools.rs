@@ -7,37 +7,64 @@ use anyhow::{Context as _, Result};
 
 use super::stage::Outcome;
 
-/// The npm package that carries the SARIF 2.1.0 schema, and the schema in it.
-const SARIF_PACKAGE: &str = "@microsoft/jest-sarif@1.0.0-beta.0";
-const SARIF_FILE: &str = "package/lib/schemas/sarif-2.1.0-rtm.5.json";
+/// A file out of an npm package.
+struct Fetched {
+    /// The environment variable that tells the tests where it is.
+    variable: &'static str,
+    folder: &'static str,
+    package: &'static str,
+    file: &'static str,
+}
+
+const FETCHED: &[Fetched] = &[
+    // The SARIF 2.1.0 schema.
+    Fetched {
+        variable: "PULLMILL_SARIF_SCHEMA",
+        folder: "sarif",
+        package: "@microsoft/jest-sarif@1.0.0-beta.0",
+        file: "package/lib/schemas/sarif-2.1.0-rtm.5.json",
+    },
+    // Payloads of every event GitHub sends.
+    Fetched {
+        variable: "PULLMILL_WEBHOOK_EXAMPLES",
+        folder: "webhooks",
+        package: "@octokit/webhooks-examples@7.6.1",
+        file: "package/api.github.com/index.json",
+    },
+];
 
 /// Environment variables that tell the tests where to look; only for what is there.
 pub(super) fn variables(root: &Path) -> Vec<(&'static str, PathBuf)> {
-    let schema = folder(root).join("sarif").join(SARIF_FILE);
-    let found = schema
-        .is_file()
-        .then_some(("PULLMILL_SARIF_SCHEMA", schema));
-    found.into_iter().collect()
+    let place = |fetched: &Fetched| {
+        let path = folder(root).join(fetched.folder).join(fetched.file);
+        path.is_file().then_some((fetched.variable, path))
+    };
+    FETCHED.iter().filter_map(place).collect()
 }
 
 /// Fetches what is not there yet. What cannot be had is named, and the tests that need it say that they were skipped.
 pub(super) fn fetch(root: &Path) -> Result<Outcome> {
-    if !variables(root).is_empty() {
-        return Ok(Outcome::Passed);
-    }
-    match sarif_schema(&folder(root).join("sarif")) {
-        Ok(()) => Ok(Outcome::Passed),
-        Err(error) => {
-            let reason = format!("no SARIF schema (npm package {SARIF_PACKAGE}): {error:#}");
-            Ok(Outcome::Skipped(reason))
+    let mut missing = Vec::new();
+    for fetched in FETCHED {
+        let folder = folder(root).join(fetched.folder);
+        if folder.join(fetched.file).is_file() {
+            continue;
+        }
+        if let Err(error) = fetch_one(&folder, fetched) {
+            missing.push(format!("no npm package {}: {error:#}", fetched.package));
         }
     }
+    Ok(if missing.is_empty() {
+        Outcome::Passed
+    } else {
+        Outcome::Skipped(missing.join("; "))
+    })
 }
 
-fn sarif_schema(folder: &Path) -> Result<()> {
+fn fetch_one(folder: &Path, fetched: &Fetched) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let output = Command::new("npm")
-        .args(["pack", "--silent", SARIF_PACKAGE])
+        .args(["pack", "--silent", fetched.package])
         .current_dir(folder)
         .output()
         .context("npm cannot be run")?;
@@ -47,7 +74,7 @@ fn sarif_schema(folder: &Path) -> Result<()> {
         "npm cannot fetch it"
     );
     let status = Command::new("tar")
-        .args(["-xzf", &name, SARIF_FILE])
+        .args(["-xzf", &name, fetched.file])
         .current_dir(folder)
         .status()
         .context("tar cannot be run")?;

@@ -91,7 +91,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a file, or makes one. It belongs to this process until the store is dropped.
+    /// Opens a file, or makes one. It belongs to this process until the store is dropped, so what others had leased is free.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let failed = |source: Source| OpenError::Failed {
             path: path.to_owned(),
@@ -100,6 +100,7 @@ impl SqliteStore {
         let lock = Lock::take(path)?;
         let connection = Connection::open(path).map_err(|error| failed(error.into()))?;
         schema::prepare(&connection, path)?;
+        schema::end_leases(&connection, clock.now()).map_err(|error| failed(error.into()))?;
         let readers = Readers::new(path);
         let writer = Writer::start(connection, path).map_err(|error| failed(error.into()))?;
         Ok(Self {

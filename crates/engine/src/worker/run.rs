@@ -1,5 +1,8 @@
 //! Runs an agent under a lease: prolongs it, watches whether the task is still wanted, and stops in time.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use futures_util::future::{Either, select};
 use pullmill_core::ports::batch::MAX_BODY;
 use pullmill_core::ports::queue::{Lease, QueueError};
@@ -55,6 +58,10 @@ impl Engine {
                 return Ok(Some(Outcome::Failed(error)));
             }
             if !self.is_still_ours(lease, &mut watch).await {
+                return Ok(None);
+            }
+            if self.ends.load(Ordering::Acquire) {
+                self.give_back(lease, Duration::ZERO).await?;
                 return Ok(None);
             }
         }

@@ -36,7 +36,7 @@ impl Engine {
             Ok(Ok(ready)) => ready,
             Ok(Err(handled)) => return Ok((handled, lease)),
             Err(error) => {
-                self.give_back(&lease).await?;
+                self.give_back(&lease, AGAIN).await?;
                 return Err(error);
             }
         };
@@ -100,8 +100,12 @@ impl Engine {
         })
     }
 
-    /// Gives a task back that could not even be begun, because the store failed: no attempt of the task's own.
-    async fn give_back(&self, lease: &Lease) -> Result<(), EngineError> {
+    /// Gives a task back that could not be begun or is interrupted: no attempt of its own.
+    pub(super) async fn give_back(
+        &self,
+        lease: &Lease,
+        delay: Duration,
+    ) -> Result<(), EngineError> {
         let Ok(mut task) = body::decode::<Task>(&lease.record.draft.body) else {
             return Ok(());
         };
@@ -109,7 +113,7 @@ impl Engine {
         let now = self.ports.clock.now();
         let mut batch = Batch::at(now);
         batch.push(Write::Put {
-            draft: self.task_draft(&task, now + AGAIN, now)?,
+            draft: self.task_draft(&task, now + delay, now)?,
             expect: Expect::Version(lease.record.version),
         })?;
         // If this fails too, the lease runs out.

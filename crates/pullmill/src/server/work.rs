@@ -1,8 +1,10 @@
 //! The loops that do the work: one or more per queue, and the sweeper.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use pullmill_core::id::QueueName;
 use pullmill_core::ports::queue::{Lease, LeaseFrom};
 use pullmill_engine::worker::Handled;
@@ -61,10 +63,16 @@ async fn serve(door: Arc<Door>, queue: QueueName, at_once: usize) {
 
 async fn handle(door: &Door, queue: &QueueName, lease: Lease) {
     let key = lease.record.draft.key.clone();
-    let outcome = match door.engine.handle(lease).await {
-        Ok(Handled::Settled(settled)) => settled.word(),
-        Ok(Handled::Lost) => "lost",
-        Err(error) => {
+    let handling = AssertUnwindSafe(door.engine.handle(lease)).catch_unwind();
+    let outcome = match handling.await {
+        Ok(Ok(Handled::Settled(settled))) => settled.word(),
+        Ok(Ok(Handled::Lost)) => "lost",
+        Err(_) => {
+            // The lease runs out and counts as a crash; the other records go on.
+            tracing::error!(event = "work.panicked", queue = %queue, record = %key, "The handling of a record panicked");
+            "panicked"
+        }
+        Ok(Err(error)) => {
             tracing::error!(event = "work.failed", queue = %queue, record = %key, "A record could not be handled: {error}");
             "failed"
         }

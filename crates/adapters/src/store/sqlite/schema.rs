@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pullmill_core::time::Timestamp;
 use rusqlite::{Connection, Error};
 
 use super::OpenError;
@@ -32,10 +33,17 @@ CREATE TABLE record (
 );
 CREATE UNIQUE INDEX record_key ON record (pk, sk);
 CREATE INDEX record_due ON record (queue, due) WHERE queue IS NOT NULL;
+CREATE INDEX record_held ON record (held) WHERE held IS NOT NULL;
 CREATE INDEX record_first ON record (first_pk, first_sk) WHERE first_pk IS NOT NULL;
 CREATE INDEX record_second ON record (second_pk, second_sk) WHERE second_pk IS NOT NULL;
 CREATE INDEX record_expiry ON record (expires_at) WHERE expires_at IS NOT NULL;
 ";
+
+/// Ends all leases: whoever had them is gone, as the file is ours alone now.
+pub(super) fn end_leases(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let sql = "UPDATE record SET due = ?1 WHERE held IS NOT NULL AND due > ?1";
+    connection.execute(sql, [now.millis()]).map(drop)
+}
 
 /// Sets the writing connection up and makes the table if the file is new.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenError> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use pullmill_core::ports::store::StoreError;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::oneshot;
 
 use super::tend::Tender;
@@ -221,14 +221,31 @@ impl Writing {
 
     /// What an error of the transaction means. A disk that failed may have lost what it confirmed, so nothing goes after it.
     fn failed(&self, error: &rusqlite::Error, ended: Ended) -> Ended {
-        let is_harmless = matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-        );
-        if is_harmless {
+        if is_harmless(error) {
             return Ended::Nothing;
         }
         self.is_poisoned.store(true, Ordering::Release);
         ended
     }
+}
+
+/// Whether an error says that something is in the way or there is no room, and nothing that was confirmed can be lost.
+pub(super) fn is_harmless(error: &rusqlite::Error) -> bool {
+    /// The shared memory beside the log could not grow; it is rebuilt from the log when it is needed.
+    const SHARED_MEMORY: [i32; 3] = [
+        ffi::SQLITE_IOERR_SHMOPEN,
+        ffi::SQLITE_IOERR_SHMSIZE,
+        ffi::SQLITE_IOERR_SHMMAP,
+    ];
+    let Some(error) = error.sqlite_error() else {
+        return false;
+    };
+    let is_in_the_way = matches!(
+        error.code,
+        ErrorCode::DiskFull
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+    );
+    is_in_the_way || SHARED_MEMORY.contains(&error.extended_code)
 }

@@ -1,0 +1,329 @@
+//! What only the real program can show: killed at any moment, on a disk that fails or is full, it loses nothing that it acknowledged and does nothing twice.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
+
+#[path = "../serve/program.rs"]
+#[expect(dead_code, reason = "the other tests use the rest")]
+mod program;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pullmill_testkit::chance::Chance;
+use serde_json::{Value, json};
+
+use program::{Place, Server, ask, deliver, pull_request};
+
+/// Kills of the ordinary run; `PULLMILL_KILLS` asks for more.
+const KILLS: u64 = 50;
+/// Clients at a time.
+const CLIENTS: usize = 4;
+
+/// What was acknowledged.
+#[derive(Default)]
+struct Acknowledged {
+    deliveries: Mutex<BTreeSet<u64>>,
+    reviews: Mutex<BTreeSet<String>>,
+}
+
+fn body(number: u64) -> Vec<u8> {
+    pull_request("opened", number, &format!("head-{number}"))
+}
+
+fn send(address: SocketAddr, number: u64) -> std::io::Result<u16> {
+    Ok(deliver(
+        address,
+        &format!("d-{number}"),
+        "pull_request",
+        &body(number),
+    )?
+    .status)
+}
+
+fn submit(address: SocketAddr, number: u64) -> std::io::Result<Option<String>> {
+    let headers = [("content-type", "application/json")];
+    let body = json!({"code": format!("x = {number}\n"), "filename": "a.py"}).to_string();
+    let answer = ask(address, "POST", "/api/review", &headers, body.as_bytes())?;
+    Ok((answer.status == 202).then(|| answer.json()["reviewId"].as_str().unwrap().to_owned()))
+}
+
+impl Acknowledged {
+    /// Sends until the server is gone.
+    fn send_until_it_dies(&self, address: SocketAddr, next: &AtomicU64) {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            match send(address, number) {
+                Ok(202) => drop(self.deliveries.lock().unwrap().insert(number)),
+                Ok(503) => {}
+                Ok(status) => panic!("delivery {number} was answered with {status}"),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Sends a few deliveries and a review; says whether all were answered.
+    fn send_some(&self, address: SocketAddr, first: u64) -> bool {
+        let mut is_answered = true;
+        for number in first..first + 3 {
+            match send(address, number) {
+                Ok(202) => drop(self.deliveries.lock().unwrap().insert(number)),
+                Ok(_) => {}
+                Err(_) => is_answered = false,
+            }
+        }
+        match submit(address, first) {
+            Ok(id) => self.reviews.lock().unwrap().extend(id),
+            Err(_) => is_answered = false,
+        }
+        is_answered
+    }
+
+    /// Everything is known, and every review was done once.
+    fn check(&self, server: &Server) {
+        for number in self.deliveries.lock().unwrap().iter() {
+            let status = send(server.address, *number).unwrap();
+            assert_eq!(
+                status, 200,
+                "delivery {number} was acknowledged and is lost"
+            );
+        }
+        for id in self.reviews.lock().unwrap().iter() {
+            let mut over = server.over(id);
+            if over["reason"] == "poison" {
+                // Its worker was killed three times in the middle of it: a dead letter, which an operator puts back.
+                let path = format!("/api/executions/{id}/retry");
+                assert_eq!(server.post(&path, &json!({})).status, 200);
+                over = server.over(id);
+            }
+            assert_eq!(over["status"], "succeeded", "{over:#}");
+            let events = server.get(&format!("/api/executions/{id}/events")).json();
+            let events = events["events"].as_array().unwrap();
+            let completed = |event: &&Value| event["type"] == "step.completed";
+            assert_eq!(
+                events.iter().filter(completed).count(),
+                1,
+                "{id} was done twice"
+            );
+            let numbers: Vec<u64> = events
+                .iter()
+                .filter_map(|event| event["seq"].as_u64())
+                .collect();
+            assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn random_kills_under_load_lose_nothing_and_double_nothing() {
+    let kills = std::env::var("PULLMILL_KILLS").map_or(KILLS, |text| text.parse().unwrap());
+    let place = Place::new();
+    let acknowledged = Acknowledged::default();
+    let next = AtomicU64::new(1);
+    let mut chance = Chance::new(kills);
+    for kill in 0..kills {
+        let server = place.serve(&[]);
+        let address = server.address;
+        std::thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| acknowledged.send_until_it_dies(address, &next));
+            }
+            if let Ok(Some(id)) = submit(address, kill) {
+                acknowledged.reviews.lock().unwrap().insert(id);
+            }
+            // The moment is chance's; nothing waits for it.
+            std::thread::sleep(Duration::from_millis(chance.below(100) as u64));
+            server.kill();
+        });
+    }
+    let server = place.serve(&[]);
+    acknowledged.check(&server);
+    let count = acknowledged.deliveries.lock().unwrap().len();
+    assert!(count as u64 > kills, "only {count} were acknowledged");
+    println!("{kills} kills, {count} deliveries acknowledged, none lost, none doubled");
+}
+
+fn has_strace() -> bool {
+    let found = Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("skipped: there is no strace");
+    }
+    found
+}
+
+/// A server whose calls of a kind go wrong as `fault` says.
+fn traced(place: &Place, call: &str, fault: &str) -> Command {
+    let plain = place.command(&[]);
+    let mut command = Command::new("strace");
+    command
+        .args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={call}"),
+            "-e",
+            &format!("inject={call}:{fault}"),
+        ])
+        .arg(plain.get_program())
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--webhook-secret-file",
+            "secret",
+        ])
+        .current_dir(place.path())
+        .env("PULLMILL_STORE", place.store());
+    command
+}
+
+/// Ends a traced server for good; strace alone would leave it running.
+fn end(place: &Place, mut server: Server) {
+    let pid = std::fs::read_to_string(place.path().join("pullmill.db.lock")).unwrap();
+    let _ = Command::new("kill").args(["-9", pid.trim()]).status();
+    let _ = server.child.wait();
+}
+
+/// Kills the server at the n-th call of a kind, in a store that was used before; says whether there was an n-th call.
+fn kill_at(call: &str, number: u32) -> bool {
+    let place = Place::new();
+    let acknowledged = Acknowledged::default();
+    let server = place.serve(&[]);
+    acknowledged.send_some(server.address, 1);
+    server.kill();
+    let command = traced(&place, call, &format!("signal=SIGKILL:when={number}"));
+    let Ok(mut server) = Server::try_start(command) else {
+        // It died while it started.
+        acknowledged.check(&place.serve(&[]));
+        return true;
+    };
+    let is_answered = acknowledged.send_some(server.address, 11);
+    let has_ended = server.child.try_wait().unwrap().is_some();
+    end(&place, server);
+    acknowledged.check(&place.serve(&[]));
+    has_ended || !is_answered
+}
+
+#[test]
+fn every_crash_point_of_a_flow_can_be_survived() {
+    if !has_strace() {
+        return;
+    }
+    let every = std::env::var("PULLMILL_CRASH_EVERY").map_or(3, |text| text.parse().unwrap());
+    // Durable and network calls; those of a kind are counted per thread.
+    for (call, step) in [
+        ("fdatasync", 1),
+        ("fsync", 1),
+        ("sendto", 1),
+        ("writev", 1),
+        ("pwrite64", every),
+    ] {
+        let mut number = 1;
+        while number < 200 && kill_at(call, number) {
+            number += step;
+        }
+        println!("{call}: {} points", number - 1);
+    }
+}
+
+#[test]
+fn a_disk_that_cannot_sync_is_never_believed_again() {
+    if !has_strace() {
+        return;
+    }
+    let place = Place::new();
+    let acknowledged = Acknowledged::default();
+    let server = place.serve(&[]);
+    acknowledged.send_some(server.address, 1);
+    server.kill();
+    let server = Server::start(traced(&place, "fdatasync", "error=EIO:when=3+"));
+    let statuses: Vec<u16> = (11..30)
+        .map(|number| send(server.address, number).unwrap())
+        .collect();
+    for (number, status) in (11..30).zip(&statuses) {
+        if *status == 202 {
+            acknowledged.deliveries.lock().unwrap().insert(number);
+        }
+    }
+    let first = statuses.iter().position(|status| *status == 503).unwrap();
+    let after: BTreeSet<&u16> = statuses[first..].iter().collect();
+    assert_eq!(after, BTreeSet::from([&503]), "{statuses:?}");
+    assert_eq!(server.get("/ready").status, 503);
+    assert_eq!(server.get("/health").status, 200);
+    end(&place, server);
+    acknowledged.check(&place.serve(&[]));
+}
+
+#[test]
+fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
+    let place = Place::new();
+    let disk = place.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let program = place.command(&[]).get_program().to_owned();
+    let script = "mount -t tmpfs -o size=4m none disk && head -c 2500000 /dev/zero > disk/filler && \
+                  exec \"$0\" serve --store sqlite:disk/pullmill.db --listen 127.0.0.1:0 --webhook-secret-file secret";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-rm", "sh", "-c", script])
+        .arg(program)
+        .current_dir(place.path());
+    let probe = Command::new("unshare")
+        .args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"])
+        .output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: no file system can be mounted in a namespace here");
+        return;
+    }
+    let server = Server::start(command);
+    let mut acknowledged = Vec::new();
+    let mut number = 0;
+    let refused = loop {
+        number += 1;
+        assert!(number < 5000, "the disk does not fill up");
+        // Does not shrink when it is packed.
+        let mut chance = Chance::new(number);
+        let noise: String = (0..2000).map(|_| format!("{:x}", chance.draw())).collect();
+        let mut event: Value = serde_json::from_slice(&body(number)).unwrap();
+        event["noise"] = json!(noise);
+        let event = event.to_string().into_bytes();
+        let answer = deliver(
+            server.address,
+            &format!("d-{number}"),
+            "pull_request",
+            &event,
+        )
+        .unwrap();
+        match answer.status {
+            202 => acknowledged.push((number, event)),
+            503 => break answer,
+            _ => panic!("{answer:?}"),
+        }
+    };
+    assert!(refused.head.contains("retry-after"), "{}", refused.head);
+    assert!(!acknowledged.is_empty());
+    // Somebody makes room, and it goes on without being started anew.
+    let filler = format!("/proc/{}/root{}/filler", server.child.id(), disk.display());
+    std::fs::remove_file(filler).unwrap();
+    assert_eq!(send(server.address, 9_999).unwrap(), 202);
+    for (number, event) in acknowledged {
+        let again = deliver(
+            server.address,
+            &format!("d-{number}"),
+            "pull_request",
+            &event,
+        )
+        .unwrap();
+        assert_eq!(
+            again.status, 200,
+            "delivery {number} was acknowledged and is lost"
+        );
+    }
+}
