@@ -58,8 +58,14 @@ pub fn of_seed(seed: u64) -> Vec<Action> {
     let mut actions = Vec::new();
     let mut sent: Vec<Sent> = Vec::new();
     let count = 5 + chance.below(25);
+    let mut at = Duration::ZERO;
     for number in 0..count as u64 {
-        let at = Duration::from_millis(chance.below(600_000) as u64);
+        // Half of all comes in bursts: that is where things meet.
+        at = if chance.happens(500) {
+            at + Duration::from_millis(chance.below(150) as u64)
+        } else {
+            Duration::from_millis(chance.below(600_000) as u64)
+        };
         let kind = match chance.below(20) {
             0..=7 => deliver(&mut chance, number, &mut sent),
             8..=11 => Kind::Ask {
@@ -108,7 +114,7 @@ fn deliver(chance: &mut Chance, number: u64, sent: &mut Vec<Sent>) -> Kind {
 
 fn pull_request(chance: &mut Chance, number: u64) -> Sent {
     let tenant = chance.below(TENANTS);
-    let pull = chance.below(2) as u64 + 1;
+    let pull = 1 + u64::from(chance.happens(200));
     // Each has its own time, so that there is one newest.
     let minute = chance.below(40) as u64 * 40 + number;
     let action = ["opened", "synchronize", "reopened", "labeled", "closed"][chance.below(5)];

@@ -95,8 +95,8 @@ fn plan(name: &'static str, steps: Vec<StepPlan>) -> Plan {
     Plan {
         workflow: WorkflowName::constant(name),
         steps,
-        queue_ttl: Duration::from_secs(2 * 3600),
-        deadline: Duration::from_secs(4 * 3600),
+        queue_ttl: Duration::from_secs(4 * 3600),
+        deadline: Duration::from_secs(6 * 3600),
     }
 }
 

@@ -18,7 +18,7 @@ use world::{Coverage, World};
 /// Seeds of the ordinary run; `PULLMILL_SIM_SEEDS` asks for more, `PULLMILL_SIM_FIRST` for others.
 const SEEDS: u64 = 2_000;
 /// Seeds in which each planted mistake has to be found.
-const CONTROL_SEEDS: u64 = 300;
+const CONTROL_SEEDS: u64 = 1_000;
 
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())

@@ -30,7 +30,7 @@ const FRONT: Group = 0;
 /// How long faults go on.
 const STORM: Duration = Duration::from_secs(900);
 /// How long it may take until all is quiet: skewed clocks, leases, deadlines.
-const CALM: Duration = Duration::from_secs(12 * 3600);
+const CALM: Duration = Duration::from_secs(16 * 3600);
 const LEASE: Duration = Duration::from_secs(60);
 
 /// A delivery that was answered.
