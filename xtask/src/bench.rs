@@ -1,12 +1,16 @@
 //! Measures how fast the reviewer is and how much memory it takes; `--check` fails if a limit is exceeded.
 
+pub(crate) mod bare;
 mod code;
+mod load;
 mod memory;
 pub(crate) mod program;
 pub(crate) mod repository;
 mod review;
 mod rivals;
 mod scan;
+mod server;
+mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +41,7 @@ enum Limit {
     AtLeast(f64),
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "change",
         what: "a review of 50 files, 5,000 changed lines",
@@ -62,6 +66,21 @@ const BENCHES: [Bench; 5] = [
         name: "secrets",
         what: "a scan for secrets alone by one process",
         run: scan::secrets,
+    },
+    Bench {
+        name: "ingress",
+        what: "signed deliveries a second, 32 at a time, durable before each answer",
+        run: server::ingress,
+    },
+    Bench {
+        name: "server",
+        what: "start, memory and cancelling of the server",
+        run: server::life,
+    },
+    Bench {
+        name: "store",
+        what: "the store through its port beside plain SQL",
+        run: store::sqlite,
     },
 ];
 

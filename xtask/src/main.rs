@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         ["test", stages @ ..] => test::run(stages),
         ["tidy"] => tidy::run(),
         ["bench", arguments @ ..] => bench::run(arguments),
+        ["__bare-receiver", path] => bench::bare::serve(std::path::Path::new(path)),
         ["real-changes"] => real_changes::run(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),

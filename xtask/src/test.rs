@@ -21,6 +21,17 @@ struct Report {
     outcome: Outcome,
 }
 
+/// The published payloads of webhooks, fetched if they are not there.
+pub(crate) fn examples() -> Result<std::path::PathBuf> {
+    let root = root::folder()?;
+    tools::fetch(&root)?;
+    let mut variables = tools::variables(&root).into_iter();
+    let found = variables.find(|(name, _)| *name == "PULLMILL_WEBHOOK_EXAMPLES");
+    found
+        .map(|(_, path)| path)
+        .ok_or_else(|| anyhow::anyhow!("the published payloads of webhooks cannot be fetched"))
+}
+
 /// Runs the stages that are named, or all.
 pub(crate) fn run(names: &[&str]) -> Result<()> {
     let root = root::folder()?;

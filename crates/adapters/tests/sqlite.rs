@@ -156,7 +156,7 @@ async fn a_copy_is_a_store_of_its_own() {
 async fn a_blob_that_was_damaged_is_not_given_out() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = FolderBlobs::new(folder.path().to_owned());
-    let tenant = pullmill_core::id::TenantId::local();
+    let tenant = TenantId::local();
     let put = |body: &'static [u8]| blobs.put(&tenant, BlobClass::Payload, body.into());
     let (one, other) = (put(b"one").await.unwrap(), put(b"other").await.unwrap());
     let file = |digest: &str| {

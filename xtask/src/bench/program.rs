@@ -13,21 +13,25 @@ pub(crate) struct Programs {
     pub(crate) pullmill: PathBuf,
     /// The bare parser.
     pub(crate) parse: PathBuf,
+    /// The store bench.
+    pub(crate) store: PathBuf,
     /// Where cargo builds.
     pub(crate) target: PathBuf,
 }
 
 impl Programs {
-    /// Builds both as they are released.
+    /// Builds all as they are released.
     pub(crate) fn build(root: &Path) -> Result<Self> {
         cargo(root, &["-p", "pullmill"])?;
         cargo(root, &["-p", "pullmill-analysis", "--example", "parse"])?;
+        cargo(root, &["-p", "pullmill-adapters", "--example", "store"])?;
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let release = target.join("release");
         Ok(Self {
             pullmill: release.join("pullmill"),
             parse: release.join("examples/parse"),
+            store: release.join("examples/store"),
             target,
         })
     }
