@@ -112,7 +112,8 @@ fn raw(path: &Path) -> Result<(f64, f64), Failure> {
         let now = SystemClock.now().millis();
         let sql = "UPDATE record SET due = ?1, held = ?1, epoch = epoch + 1, version = version + 1
                    WHERE id IN
-                     (SELECT id FROM record WHERE queue = 'work' AND due <= ?2 ORDER BY due LIMIT ?3)
+                     (SELECT id FROM record WHERE queue = 'work' AND tenant = 'local' AND due <= ?2
+                      ORDER BY due LIMIT ?3)
                    RETURNING pk, sk, body";
         let mut update = connection.prepare_cached(sql)?;
         let limit = i64::try_from(LEASES)?;

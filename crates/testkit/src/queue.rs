@@ -22,6 +22,7 @@ macro_rules! queue_contract {
                 a_due_record_goes_to_one_holder,
                 nothing_is_leased_before_it_is_due,
                 the_oldest_comes_first,
+                no_tenant_waits_behind_all_of_another,
                 a_crash_is_stolen_from_and_the_zombie_is_kept_out,
                 extending_keeps_thieves_away_and_the_version,
                 a_settled_record_cannot_be_extended,
@@ -127,6 +128,49 @@ pub async fn the_oldest_comes_first(subject: &Subject) {
     subject.clock.pass(MINUTE);
     assert_eq!(subject.names_polled(2).await, ["first", "second"]);
     assert_eq!(subject.names_polled(2).await, ["third"]);
+}
+
+/// I32: one tenant's hundred do not hold up another's one, whoever was first.
+pub async fn no_tenant_waits_behind_all_of_another(subject: &Subject) {
+    let add = |tenant: &str, number: usize| {
+        let key = Key::new(format!("T#{tenant}#X#{number}"), "TASK#a#0");
+        let mut draft = Draft::new(key, tenant.to_owned().into());
+        let tenant = TenantId::parse(tenant).unwrap_or_else(|error| panic!("{error}"));
+        draft.second = Second::Due(Due {
+            tenant,
+            ..subject.due(Duration::ZERO)
+        });
+        let expect = Expect::Absent;
+        Write::Put { draft, expect }
+    };
+    for number in 0..100 {
+        subject.write([add("greedy", number)]).await;
+    }
+    subject.clock.pass(MINUTE / 6);
+    for tenant in ["another", "modest"] {
+        subject.write([add(tenant, 0)]).await;
+    }
+    let mut served = Vec::new();
+    for _ in 0..3 {
+        let leases = subject.poll(1).await;
+        let owners = leases.iter().map(|lease| lease.record.draft.body.clone());
+        served.extend(owners.map(|owner| String::from_utf8_lossy(&owner).into_owned()));
+    }
+    served.sort();
+    // The greedy one may have had its turn first, and between the others.
+    for tenant in ["another", "modest"] {
+        let is_served = served.iter().any(|owner| owner == tenant);
+        assert!(
+            is_served
+                || subject
+                    .poll(3)
+                    .await
+                    .iter()
+                    .any(|lease| lease.record.draft.body == tenant)
+        );
+    }
+    let rest = subject.poll(200).await.len();
+    assert!(rest > 0 && subject.poll(1).await.is_empty(), "{rest}");
 }
 
 /// A holder that says nothing loses the record to a thief, and can then write no more.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pullmill_core::id::QueueName;
+use pullmill_core::id::{QueueName, TenantId};
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::queue::{Depth, Lease};
 use pullmill_core::ports::store::{
@@ -16,6 +16,8 @@ use pullmill_core::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     rows: BTreeMap<Key, Row>,
+    /// Which tenant of a queue was served last.
+    turns: BTreeMap<QueueName, TenantId>,
 }
 
 /// One record.
@@ -207,19 +209,49 @@ impl Records {
         }
     }
 
-    /// What is due in a queue, oldest first.
+    /// What is due in a queue, tenants in turn from the one after the last that was served: the oldest of each, then the second of each.
     #[must_use]
     pub fn due(&self, queue: &QueueName, now: Timestamp, max: usize) -> Vec<Key> {
-        let due = self.rows.iter().filter_map(|(key, row)| {
-            let due = row.due().filter(|_| row.is_there(now))?;
-            (due.queue == *queue && due.at <= now).then_some((due.at, key))
-        });
-        let mut due: Vec<(Timestamp, &Key)> = due.collect();
-        due.sort();
-        due.into_iter()
-            .take(max)
-            .map(|(_, key)| key.clone())
-            .collect()
+        let mut tenants: BTreeMap<&TenantId, Vec<(Timestamp, &Key)>> = BTreeMap::new();
+        for (key, row) in &self.rows {
+            let due = row.due().filter(|_| row.is_there(now));
+            let due = due.filter(|due| due.queue == *queue && due.at <= now);
+            if let Some(due) = due {
+                tenants.entry(&due.tenant).or_default().push((due.at, key));
+            }
+        }
+        let served = self.turns.get(queue);
+        let mut turns = Vec::new();
+        for (tenant, mut own) in tenants {
+            own.sort();
+            let was_served = served.is_some_and(|served| tenant <= served);
+            let place = |(turn, (_, key))| (turn, was_served, tenant, key);
+            turns.extend(own.into_iter().enumerate().map(place));
+        }
+        turns.sort();
+        let keys = turns
+            .into_iter()
+            .map(|(.., key): (usize, bool, &TenantId, &Key)| key.clone());
+        keys.take(max).collect()
+    }
+
+    /// Leases what is due in a queue.
+    pub fn lease_due(
+        &mut self,
+        queue: &QueueName,
+        now: Timestamp,
+        max: usize,
+        term: Duration,
+    ) -> Vec<Lease> {
+        let due = self.due(queue, now, max);
+        let leases: Vec<Lease> = due
+            .iter()
+            .filter_map(|key| self.lease(key, now, term))
+            .collect();
+        if let Some(Second::Due(due)) = leases.last().map(|lease| &lease.record.draft.second) {
+            self.turns.insert(queue.clone(), due.tenant.clone());
+        }
+        leases
     }
 
     /// When the next record of a queue is due.

@@ -128,11 +128,7 @@ impl WeakStore {
     ) -> (Vec<Lease>, Option<Timestamp>) {
         let now = self.clock.now();
         let mut shared = self.shared();
-        let due = shared.records.due(queue, now, max);
-        let leases = due
-            .iter()
-            .filter_map(|key| shared.records.lease(key, now, term));
-        let leases: Vec<Lease> = leases.collect();
+        let leases = shared.records.lease_due(queue, now, max, term);
         shared.changes += leases.len() as u64;
         (leases, shared.records.next_due(queue))
     }

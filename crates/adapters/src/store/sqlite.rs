@@ -86,6 +86,8 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     clock: Arc<dyn Clock>,
     hints: Mutex<BTreeMap<QueueName, Arc<Notify>>>,
+    /// Which tenant of a queue had the last turn.
+    turns: Mutex<BTreeMap<QueueName, String>>,
     // The last to go: until then the file is ours.
     _lock: Lock,
 }
@@ -109,6 +111,7 @@ impl SqliteStore {
             readers: Arc::new(readers),
             clock,
             hints: Mutex::default(),
+            turns: Mutex::default(),
             _lock: lock,
         })
     }
@@ -136,23 +139,35 @@ impl SqliteStore {
         term: Duration,
     ) -> Result<Vec<Lease>, QueueError> {
         let now = self.clock.now();
-        let queue = queue.clone();
-        let leases = self.writer.run(move |connection| {
-            let due = write::due(connection, &queue, now, max)?;
+        let name = queue.clone();
+        let after = lock(&self.turns).get(queue).cloned().unwrap_or_default();
+        let leased = self.writer.run(move |connection| {
+            let (due, last) = write::due(connection, &name, now, max, &after)?;
             let leases = due
                 .into_iter()
                 .map(|key| write::lease(connection, &key, now, term));
-            leases.filter_map(Result::transpose).collect()
+            let leases: Vec<Lease> = leases
+                .filter_map(Result::transpose)
+                .collect::<Result<_, _>>()?;
+            Ok((leases, last))
         });
-        leases.await.map_err(unavailable)
+        let (leases, last) = leased.await.map_err(unavailable)?;
+        if !leases.is_empty() {
+            lock(&self.turns).insert(queue.clone(), last);
+        }
+        Ok(leases)
     }
 
     /// When something of a queue is due next.
     async fn next_due(&self, queue: &QueueName) -> Result<Option<Timestamp>, StoreError> {
         let queue = queue.clone();
         let next = self.readers.run(move |connection| {
-            let sql = "SELECT min(due) FROM record WHERE queue = ?1";
-            let mut statement = connection.prepare_cached(sql)?;
+            let sql = format!(
+                "{} SELECT min((SELECT min(due) FROM record WHERE queue = ?1 AND tenant = name))
+                 FROM tenants WHERE name IS NOT NULL",
+                reader::TENANTS
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
             statement.query_row([queue.as_str()], |row| row.get::<_, Option<i64>>(0))
         });
         Ok(next.await?.map(Timestamp::from_millis))
@@ -283,8 +298,13 @@ impl Queue for SqliteStore {
     async fn recover(&self, queue: &QueueName, overdue: Duration) -> Result<usize, QueueError> {
         let (name, before) = (queue.clone(), self.clock.now() - overdue);
         let count = self.readers.run(move |connection| {
-            let sql = "SELECT count(*) FROM (SELECT 1 FROM record WHERE queue = ?1 AND due <= ?2 LIMIT 100)";
-            let mut statement = connection.prepare_cached(sql)?;
+            let sql = format!(
+                "{} SELECT coalesce(sum((SELECT count(*) FROM
+                   (SELECT 1 FROM record WHERE queue = ?1 AND tenant = name AND due <= ?2 LIMIT 100))), 0)
+                 FROM tenants WHERE name IS NOT NULL",
+                reader::TENANTS
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
             statement.query_row(params![name.as_str(), before.millis()], |row| row.get::<_, i64>(0))
         });
         let count = count.await.map_err(unavailable)?;

@@ -75,7 +75,7 @@ pub enum QueueError {
 pub trait Queue: Send + Sync {
     /// Claims up to `max` due records, each by one conditional write: epoch and version grow, and it is due next at the lease's end.
     ///
-    /// `Poll` waits up to `wait` for the first; `Hints` claims those still due and forgets the others.
+    /// `Poll` waits up to `wait` for the first, and lets tenants take turns: one with many due records does not hold up one with few; `Hints` claims those still due and forgets the others.
     async fn lease(
         &self,
         from: LeaseFrom<'_>,

@@ -72,6 +72,13 @@ impl Readers {
     }
 }
 
+/// The tenants of the queue `?1`, each found by one step into the index.
+pub(super) const TENANTS: &str = "WITH RECURSIVE tenants (name) AS (
+    SELECT min(tenant) FROM record WHERE queue = ?1
+    UNION ALL
+    SELECT (SELECT min(tenant) FROM record WHERE queue = ?1 AND tenant > tenants.name)
+    FROM tenants WHERE tenants.name IS NOT NULL)";
+
 /// The columns of [`record`], in its order.
 pub(super) const COLUMNS: &str = "pk, sk, version, epoch, count, queue, tenant, due, first_pk, \
      first_sk, second_pk, second_sk, expires_at, body";

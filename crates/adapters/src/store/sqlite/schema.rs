@@ -32,7 +32,7 @@ CREATE TABLE record (
     body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX record_key ON record (pk, sk);
-CREATE INDEX record_due ON record (queue, due) WHERE queue IS NOT NULL;
+CREATE INDEX record_due ON record (queue, tenant, due) WHERE queue IS NOT NULL;
 CREATE INDEX record_held ON record (held) WHERE held IS NOT NULL;
 CREATE INDEX record_first ON record (first_pk, first_sk) WHERE first_pk IS NOT NULL;
 CREATE INDEX record_second ON record (second_pk, second_sk) WHERE second_pk IS NOT NULL;

@@ -204,19 +204,84 @@ fn exists(connection: &Connection, key: &Key, now: Timestamp) -> rusqlite::Resul
     check(connection, key, Expect::Absent, now).map(|is_absent| !is_absent)
 }
 
-/// What is due in a queue, oldest first.
+/// Tenants that are looked at for one lease.
+const TENANTS: usize = 64;
+
+/// What is due in a queue, tenants in turn from the one after `after`; also says who had the last turn.
+///
+/// Each tenant's oldest records come first. As a lease takes them out, the next call goes on with the next tenant.
 pub(super) fn due(
     connection: &Connection,
     queue: &QueueName,
     now: Timestamp,
     max: usize,
+    after: &str,
+) -> rusqlite::Result<(Vec<Key>, String)> {
+    let mut last = after.to_owned();
+    let mut is_round = false;
+    loop {
+        let tenants = tenants(connection, queue, &last)?;
+        let Some(end) = tenants.last().cloned() else {
+            // Behind the last tenant: once from the first again.
+            if is_round || last.is_empty() {
+                return Ok((Vec::new(), String::new()));
+            }
+            (is_round, last) = (true, String::new());
+            continue;
+        };
+        let mut turns = Vec::new();
+        for (place, tenant) in tenants.iter().enumerate() {
+            let own = due_of(connection, queue, tenant, now, max)?;
+            turns.extend(
+                own.into_iter()
+                    .enumerate()
+                    .map(|(turn, key)| (turn, place, key)),
+            );
+        }
+        if turns.is_empty() {
+            last = end;
+            continue;
+        }
+        turns.sort();
+        turns.truncate(max);
+        let last_turn = turns.last().map_or(0, |(_, place, _)| *place);
+        let keys = turns.into_iter().map(|(_, _, key)| key);
+        return Ok((keys.collect(), tenants[last_turn].clone()));
+    }
+}
+
+/// Tenants of a queue after one, in order: each is found by one step into the index.
+fn tenants(
+    connection: &Connection,
+    queue: &QueueName,
+    after: &str,
+) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT min(tenant) FROM record WHERE queue = ?1 AND tenant > ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found: Vec<String> = Vec::new();
+    while found.len() < TENANTS {
+        let last = found.last().map_or(after, String::as_str);
+        let next = statement.query_row(params![queue.as_str(), last], |row| row.get(0))?;
+        let Some(next) = next else { break };
+        found.push(next);
+    }
+    Ok(found)
+}
+
+fn due_of(
+    connection: &Connection,
+    queue: &QueueName,
+    tenant: &str,
+    now: Timestamp,
+    max: usize,
 ) -> rusqlite::Result<Vec<Key>> {
     let sql = "SELECT pk, sk FROM record
-               WHERE queue = ?1 AND due <= ?2 AND (expires_at IS NULL OR expires_at > ?2)
-               ORDER BY due, id LIMIT ?3";
+               WHERE queue = ?1 AND tenant = ?2 AND due <= ?3
+                 AND (expires_at IS NULL OR expires_at > ?3)
+               ORDER BY due, id LIMIT ?4";
     let mut statement = connection.prepare_cached(sql)?;
     let max = i64::try_from(max).unwrap_or(i64::MAX);
-    let values = params![queue.as_str(), now.millis(), max];
+    let values = params![queue.as_str(), tenant, now.millis(), max];
     let keys = statement.query_map(values, |row| {
         Ok(Key::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?))
     })?;
