@@ -2,10 +2,12 @@
 
 pub mod github;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::body::{self, BodyError};
 use crate::id::{DeliveryId, TenantId};
 use crate::ports::blob::BlobRef;
 use crate::stream::hex;
@@ -28,8 +30,6 @@ pub struct Envelope {
     pub received_at: Timestamp,
     /// The key of its meaning, if it has one.
     pub semantic: Option<String>,
-    /// What was sent, or where it is.
-    pub payload: Payload,
     /// The operator who replays it, if it is a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed_by: Option<String>,
@@ -85,8 +85,8 @@ pub enum Disposition {
     Failed(String),
 }
 
-/// The marker of a delivery: that it was taken, and with which body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The marker of a delivery: that it was taken, and what was sent. Written once, so that a lane never moves large bodies.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Marker {
     /// SHA-256 of the body, in hexadecimal digits.
     pub body_hash: String,
@@ -96,6 +96,28 @@ pub struct Marker {
     pub envelope: Option<(String, String)>,
     /// What became of it at the door.
     pub disposition: Option<Disposition>,
+    /// What was sent, if something may follow from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+}
+
+impl Marker {
+    /// Its body with what was sent in it: JSON that was checked is put in as it is, not read and written once more.
+    pub fn encode(mut self, payload: Option<&str>) -> Result<Bytes, BodyError> {
+        let Some(payload) = payload else {
+            return body::encode(&self);
+        };
+        self.payload = None;
+        let bytes = body::encode(&self)?;
+        // The payload is the last field of the last object.
+        let open = bytes.strip_suffix(b"}}").unwrap_or(&bytes);
+        let mut spliced = Vec::with_capacity(open.len() + payload.len() + 32);
+        spliced.extend_from_slice(open);
+        spliced.extend_from_slice(b",\"payload\":{\"inline\":");
+        spliced.extend_from_slice(payload.as_bytes());
+        spliced.extend_from_slice(b"}}}");
+        Ok(spliced.into())
+    }
 }
 
 /// SHA-256 of a body, in hexadecimal digits.
@@ -120,6 +142,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_payload_that_is_put_in_comes_out() {
+        let marker = Marker {
+            body_hash: "abc".to_owned(),
+            at: Timestamp::from_millis(1),
+            envelope: None,
+            disposition: None,
+            payload: None,
+        };
+        let sent = r#"{"a":[1,{"b":"}}"}]}"#;
+        let bytes = marker.encode(Some(sent)).unwrap();
+        let read: Marker = body::decode(&bytes).unwrap();
+        let Some(Payload::Inline(inline)) = read.payload else {
+            panic!("it is not there");
+        };
+        assert_eq!(inline.get(), sent);
+        assert_eq!(read.body_hash, "abc");
+    }
 
     proptest! {
         #[test]

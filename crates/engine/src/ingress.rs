@@ -7,12 +7,11 @@ use pullmill_core::event::{Disposition, Envelope, MAX_INLINE, Marker, Payload, b
 use pullmill_core::id::{DeliveryId, TenantId, uuid7};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
-use pullmill_core::ports::blob::BlobClass;
+use pullmill_core::ports::blob::{BlobClass, BlobRef};
 use pullmill_core::ports::store::{Draft, Due, Key};
 use pullmill_core::strict;
 use pullmill_core::time::Timestamp;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use crate::attempt::Attempts;
 use crate::{Engine, EngineError, lane_queue};
@@ -46,35 +45,34 @@ pub enum Answer {
 impl Engine {
     /// Takes a delivery in. An error means that it could not be made durable.
     pub async fn accept(&self, delivery: Delivery) -> Result<Answer, EngineError> {
-        if let Err(error) = strict::check(&delivery.body) {
-            return Ok(Answer::Malformed(error.to_string()));
-        }
-        let read = match github::read(&delivery.event, &delivery.body) {
+        let malformed = |error: serde_json::Error| Ok(Answer::Malformed(error.to_string()));
+        let text = match strict::check(&delivery.body) {
+            Ok(text) => text,
+            Err(error) => return malformed(error),
+        };
+        let read = match github::read(&delivery.event, text) {
             Ok(read) => read,
-            Err(error) => return Ok(Answer::Malformed(error.to_string())),
+            Err(error) => return malformed(error),
         };
         let arrival = Arrival {
             hash: body_hash(&delivery.body),
             id: uuid7(self.ports.clock.now(), self.ports.clock.random()).to_string(),
-            delivery,
+            blob: self.keep_large(&delivery, &read).await?,
+            text,
+            delivery: &delivery,
             read,
         };
-        let payload = match arrival.read.purpose {
-            Ok(_) => Some(self.payload(&arrival).await?),
-            Err(_) => None,
-        };
         let mut attempts = Attempts::new(&self.ports);
-        let mut semantic = arrival.read.semantic.clone().filter(|_| payload.is_some());
+        let mut semantic = arrival
+            .read
+            .semantic
+            .clone()
+            .filter(|_| arrival.read.purpose.is_ok());
         let mut seen_before: Option<String> = None;
         loop {
             let now = self.ports.clock.now();
-            let batch = self.arrival_batch(
-                &arrival,
-                payload.clone(),
-                semantic.as_deref(),
-                seen_before.as_deref(),
-                now,
-            )?;
+            let batch =
+                self.arrival_batch(&arrival, semantic.as_deref(), seen_before.as_deref(), now)?;
             if attempts.commit(batch).await? {
                 return Ok(match (&arrival.read.purpose, seen_before) {
                     (Err(reason), _) => Answer::Ignored((*reason).to_owned()),
@@ -99,28 +97,24 @@ impl Engine {
         }
     }
 
-    async fn payload(&self, arrival: &Arrival) -> Result<Payload, EngineError> {
-        let body = &arrival.delivery.body;
-        let inline = std::str::from_utf8(body)
-            .ok()
-            .filter(|text| text.len() <= MAX_INLINE);
-        let inline = inline.and_then(|text| RawValue::from_string(text.trim().to_owned()).ok());
-        if let Some(inline) = inline {
-            return Ok(Payload::Inline(inline));
+    /// Keeps a payload as a blob if it is large and something may follow from it.
+    async fn keep_large(
+        &self,
+        delivery: &Delivery,
+        read: &Read,
+    ) -> Result<Option<BlobRef>, EngineError> {
+        if read.purpose.is_err() || delivery.body.len() <= MAX_INLINE {
+            return Ok(None);
         }
-        let tenant = &arrival.read.tenant;
-        let blob = self
-            .ports
-            .blobs
-            .put(tenant, BlobClass::Payload, body.clone());
-        Ok(Payload::Blob(blob.await?))
+        let body = delivery.body.clone();
+        let kept = self.ports.blobs.put(&read.tenant, BlobClass::Payload, body);
+        Ok(Some(kept.await?))
     }
 
     /// Marker, meaning, envelope and poke; a marker alone if nothing follows.
     fn arrival_batch(
         &self,
-        arrival: &Arrival,
-        payload: Option<Payload>,
+        arrival: &Arrival<'_>,
         semantic: Option<&str>,
         seen_before: Option<&str>,
         now: Timestamp,
@@ -146,19 +140,22 @@ impl Engine {
             envelope: disposition
                 .is_none()
                 .then(|| (pk.clone(), arrival.id.clone())),
+            payload: arrival.blob.clone().map(Payload::Blob),
             disposition,
         };
+        let is_over = marker.disposition.is_some();
+        let inline = (!is_over && arrival.blob.is_none()).then_some(arrival.text);
         let mut batch = Batch::at(now);
         let key = keys::delivery(tenant, &arrival.delivery.id);
-        batch.push(mortal(key, body::encode(&marker)?))?;
-        let Some(payload) = payload.filter(|_| marker.disposition.is_none()) else {
+        batch.push(mortal(key, marker.encode(inline)?))?;
+        if is_over {
             return Ok(batch);
-        };
+        }
         if let Some(digest) = semantic {
             let id = Bytes::copy_from_slice(arrival.delivery.id.as_str().as_bytes());
             batch.push(mortal(keys::semantic(tenant, digest), id))?;
         }
-        let envelope = arrival.envelope(payload, semantic, now);
+        let envelope = arrival.envelope(semantic, now);
         let mail = Draft::new(keys::mailbox(&pk, &arrival.id), body::encode(&envelope)?);
         batch.push(Write::Put {
             draft: mail,
@@ -184,7 +181,11 @@ impl Engine {
     }
 
     /// The id was taken before: by the same body, or by another one, which somebody should know.
-    async fn met_again(&self, arrival: &Arrival, marker: &Marker) -> Result<Answer, EngineError> {
+    async fn met_again(
+        &self,
+        arrival: &Arrival<'_>,
+        marker: &Marker,
+    ) -> Result<Answer, EngineError> {
         if marker.body_hash == arrival.hash {
             // A lost reply looks the same: the envelope is then the one of this very arrival.
             let is_own = marker
@@ -236,15 +237,19 @@ fn same_as(other: &str) -> String {
     format!("delivery {other} said the same")
 }
 
-struct Arrival {
-    delivery: Delivery,
+struct Arrival<'a> {
+    delivery: &'a Delivery,
     read: Read,
+    /// The body as text.
+    text: &'a str,
+    /// Where the body is, if it is large.
+    blob: Option<BlobRef>,
     hash: String,
     /// The name of its envelope.
     id: String,
 }
 
-impl Arrival {
+impl Arrival<'_> {
     fn lane(&self) -> String {
         let about = &self.read.about;
         match about.repo_id.zip(about.pr_number) {
@@ -253,7 +258,7 @@ impl Arrival {
         }
     }
 
-    fn envelope(&self, payload: Payload, semantic: Option<&str>, now: Timestamp) -> Envelope {
+    fn envelope(&self, semantic: Option<&str>, now: Timestamp) -> Envelope {
         Envelope {
             delivery_id: self.delivery.id.clone(),
             tenant: self.read.tenant.clone(),
@@ -262,7 +267,6 @@ impl Arrival {
             about: self.read.about.clone(),
             received_at: now,
             semantic: semantic.map(str::to_owned),
-            payload,
             replayed_by: None,
             disposition: None,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use pullmill_core::body;
 use pullmill_core::event::github::{self, Purpose};
-use pullmill_core::event::{Disposition, Envelope, Payload};
+use pullmill_core::event::{Disposition, Envelope};
 use pullmill_core::execution::{Cause, Event, Execution, Reason, Status, Subject, decide, start};
 use pullmill_core::id::{ExecutionId, WorkflowName};
 use pullmill_core::keys;
@@ -23,7 +23,7 @@ use crate::transition::Loaded;
 use crate::worker::{Handled, Settled};
 use crate::{Engine, EngineError};
 
-/// Most mailbox items of one commit: each may start an execution.
+/// Most mailbox items of one commit: each takes two writes and may start an execution.
 const ITEMS: usize = 6;
 /// Which execution of a workflow is the latest on a lane.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -356,13 +356,9 @@ impl Item {
             Some(_) => Cause::Replay(envelope.delivery_id.to_string()),
             None => Cause::Delivery(envelope.delivery_id.to_string()),
         };
-        let payload = match &envelope.payload {
-            Payload::Inline(_) => json!(null),
-            Payload::Blob(blob) => json!(blob),
-        };
         Execution {
             subject,
-            input: json!({"envelope": [pk, self.id], "payload": payload}),
+            input: json!({"envelope": [pk, self.id], "delivery": envelope.delivery_id}),
             ..crate::submit::fresh(id, &envelope.tenant, "forge", cause, plan, now)
         }
     }

@@ -1,9 +1,11 @@
 //! Bodies as stores keep them: long ones are compressed. The first byte says how.
 
+use std::cell::RefCell;
 use std::io;
 
 use bytes::Bytes;
 use pullmill_core::ports::batch::MAX_BODY;
+use zstd::bulk::Compressor;
 
 /// Shorter bodies are kept as they are.
 const WORTH: usize = 1024;
@@ -16,12 +18,26 @@ const ZSTD: u8 = 1;
 /// Makes a body what is stored.
 pub fn pack(body: &[u8]) -> Vec<u8> {
     if body.len() > WORTH
-        && let Ok(packed) = zstd::bulk::compress(body, LEVEL)
+        && let Some(packed) = compress(body)
         && packed.len() < body.len()
     {
         return marked(ZSTD, &packed);
     }
     marked(PLAIN, body)
+}
+
+thread_local! {
+    /// Making one takes longer than packing a body with it.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(body: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        if compressor.is_none() {
+            *compressor = Compressor::new(LEVEL).ok();
+        }
+        compressor.as_mut()?.compress(body).ok()
+    })
 }
 
 fn marked(mark: u8, bytes: &[u8]) -> Vec<u8> {

@@ -122,8 +122,8 @@ impl Purpose {
 }
 
 /// Reads what counts of an event. The body is checked JSON; a field of another form than GitHub's is an error that names it.
-pub fn read(event: &str, body: &[u8]) -> Result<Read, serde_json::Error> {
-    let wire: Wire = serde_json::from_slice(body)?;
+pub fn read(event: &str, body: &str) -> Result<Read, serde_json::Error> {
+    let wire: Wire = serde_json::from_str(body)?;
     let about = about(&wire);
     let action = wire.action.clone();
     Ok(Read {
@@ -221,14 +221,14 @@ mod tests {
 
     use super::*;
 
-    fn pull_request(action: &str, head: &str, updated: &str) -> Vec<u8> {
+    fn pull_request(action: &str, head: &str, updated: &str) -> String {
         let body = json!({
             "action": action, "number": 7,
             "pull_request": {"number": 7, "updated_at": updated, "head": {"sha": head}},
             "repository": {"id": 1, "full_name": "Octo/shop", "owner": {"login": "Octo"}},
             "installation": {"id": 5}, "sender": {"id": 9},
         });
-        body.to_string().into_bytes()
+        body.to_string()
     }
 
     #[test]
@@ -261,14 +261,14 @@ mod tests {
     #[test]
     fn comments_on_issues_are_no_commands() {
         let body = json!({"action": "created", "issue": {"number": 3}, "comment": {"id": 1}});
-        let read = read("issue_comment", body.to_string().as_bytes()).unwrap();
+        let read = read("issue_comment", &body.to_string()).unwrap();
         assert!(read.purpose.is_err());
         assert_eq!(read.about.pr_number, None);
     }
 
     #[test]
     fn a_field_of_another_form_is_named() {
-        let error = read("pull_request", br#"{"pull_request": {"number": "7"}}"#).unwrap_err();
+        let error = read("pull_request", r#"{"pull_request": {"number": "7"}}"#).unwrap_err();
         assert!(error.to_string().contains("expected u64"), "{error}");
     }
 }
