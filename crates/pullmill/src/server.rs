@@ -12,7 +12,7 @@ use std::time::Duration;
 use pullmill_core::signature::Secrets;
 use pullmill_engine::Engine;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,8 +56,10 @@ impl Server {
         loops.spawn(Arc::clone(&acceptor).serve(listener, CountersOf(Arc::clone(&door))));
         loops.spawn(Arc::clone(&acceptor).serve_owner(owner));
         work::start(&door, self.reviews, &tasks);
+        // Whoever hears that the server is ready may tell it to end at once.
+        let mut signals = Signals::listen()?;
         ready(address);
-        told_to_end().await?;
+        signals.told_to_end().await;
         tracing::info!(
             event = "server.ending",
             "The server ends; what runs has {GRACE:?}"
@@ -98,13 +100,25 @@ fn bind_owner(path: &PathBuf) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn told_to_end() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn told_to_end(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -63,22 +63,24 @@ async fn serve(door: Arc<Door>, queue: QueueName, at_once: usize) {
 
 async fn handle(door: &Door, queue: &QueueName, lease: Lease) {
     let key = lease.record.draft.key.clone();
+    // Tasks and timers are in their execution's partition.
+    let execution = key.pk.split_once("#X#").map(|(_, id)| id);
     let handling = AssertUnwindSafe(door.engine.handle(lease)).catch_unwind();
     let outcome = match handling.await {
         Ok(Ok(Handled::Settled(settled))) => settled.word(),
         Ok(Ok(Handled::Lost)) => "lost",
         Err(_) => {
             // The lease runs out and counts as a crash; the other records go on.
-            tracing::error!(event = "work.panicked", queue = %queue, record = %key, "The handling of a record panicked");
+            tracing::error!(event = "work.panicked", execution.id = execution, queue = %queue, record = %key, "The handling of a record panicked");
             "panicked"
         }
         Ok(Err(error)) => {
-            tracing::error!(event = "work.failed", queue = %queue, record = %key, "A record could not be handled: {error}");
+            tracing::error!(event = "work.failed", execution.id = execution, queue = %queue, record = %key, "A record could not be handled: {error}");
             "failed"
         }
     };
     door.counters.handled(queue, outcome);
-    tracing::debug!(event = "work.handled", queue = %queue, record = %key, outcome, "A record was handled");
+    tracing::debug!(event = "work.handled", execution.id = execution, queue = %queue, record = %key, outcome, "A record was handled");
 }
 
 async fn sweep(door: Arc<Door>) {
