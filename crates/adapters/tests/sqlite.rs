@@ -12,7 +12,7 @@ use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::blob::{BlobClass, BlobError, Blobs};
 use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::{LeaseFrom, Queue};
-use pullmill_core::ports::store::{Draft, Due, Key, Store};
+use pullmill_core::ports::store::{Draft, Due, Key, Store, StoreError};
 use pullmill_core::time::Timestamp;
 use pullmill_testkit::clock::ManualClock;
 use pullmill_testkit::{BlobSubject, Subject};
@@ -135,6 +135,36 @@ async fn other_files_are_left_alone() {
         SqliteStore::open(&newer, clock()),
         Err(OpenError::Newer { found: 2, .. })
     ));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_noticed_after_it_was_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pullmill.db");
+    let store = SqliteStore::open(&path, clock()).unwrap();
+    for number in 0..400 {
+        store.commit(put(&format!("{number}"))).await.unwrap();
+    }
+    drop(store);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Rows of the table: nothing that opening it reads.
+    let row = bytes.windows(4).rposition(|part| part == b"body").unwrap();
+    let page = row / 4096 * 4096;
+    bytes[page..page + 64].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let store = SqliteStore::open(&path, clock()).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while store.check().await.is_ok() {
+        assert!(std::time::Instant::now() < deadline, "nobody noticed");
+    }
+    assert!(matches!(store.check().await, Err(StoreError::Poisoned)));
+    // The full look says so too, or cannot even read it.
+    assert!(
+        store
+            .examine()
+            .await
+            .map_or(true, |problems| !problems.is_empty())
+    );
 }
 
 #[tokio::test]

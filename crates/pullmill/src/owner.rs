@@ -29,14 +29,19 @@ pub enum Owner {
 impl Owner {
     /// Finds who has a store, or opens it.
     pub async fn find(address: &StoreAddress, reviews: usize) -> Result<Self, Failure> {
-        if UnixStream::connect(address.socket()).await.is_ok() {
+        if Self::is_served(address).await {
             return Ok(Self::Server(address.clone()));
         }
-        let engine = wire::engine(address, reviews).map_err(|error| open_failure(&error))?;
+        let engine = wire::engine(address, reviews)?;
         let secrets = Secrets::new(Vec::new(), false);
         let secrets = secrets.map_err(|error| Failure::new(Status::Internal, error))?;
         let door = Arc::new(Door::new(engine, secrets, true, CancellationToken::new()));
         Ok(Self::Here(http::router(Arc::clone(&door)), door))
+    }
+
+    /// Whether a server has a store.
+    pub async fn is_served(address: &StoreAddress) -> bool {
+        UnixStream::connect(address.socket()).await.is_ok()
     }
 
     /// Asks and reads the answer's JSON; an answer that says no is a failure with its message.
@@ -176,15 +181,4 @@ async fn answer(response: Response<Body>) -> Result<Value, Failure> {
         _ => Status::Internal,
     };
     Err(Failure::new(kind, message))
-}
-
-/// What to tell somebody whose store cannot be opened.
-pub fn open_failure(error: &pullmill_adapters::store::sqlite::OpenError) -> Failure {
-    use pullmill_adapters::store::sqlite::OpenError;
-    let status = match error {
-        OpenError::InUse { .. } => Status::Unavailable,
-        OpenError::Newer { .. } | OpenError::Foreign { .. } => Status::Data,
-        OpenError::Failed { .. } => Status::Io,
-    };
-    Failure::new(status, error)
 }

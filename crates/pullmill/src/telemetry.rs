@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Writes one JSON object per line to standard error, from `level` on.
 pub fn start_logs(level: LevelFilter) {
-    let lines = lines::Lines::new(std::io::stderr);
+    let lines = lines::Lines::new(std::io::stderr, crate::wire::clock());
     // A second start, in a test, changes nothing.
     let _ = tracing_subscriber::registry()
         .with(level)

@@ -48,6 +48,25 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Installs a package by npm into a folder; none of the package's scripts run.
+pub(crate) fn npm_install(folder: &Path, package: &str) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let status = Command::new("npm")
+        .args([
+            "install",
+            "--silent",
+            "--ignore-scripts",
+            "--no-save",
+            "--prefix",
+        ])
+        .arg(folder)
+        .arg(package)
+        .status()
+        .context("npm cannot be run")?;
+    ensure!(status.success(), "npm cannot install {package}");
+    Ok(())
+}
+
 /// Runs a command and gives its time and output; a review may end with 0, 1 or 2.
 pub(crate) fn timed(command: &mut Command) -> Result<(Duration, Vec<u8>)> {
     command.stdin(Stdio::null());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use super::code::Kind;
 use super::program;
@@ -21,21 +21,8 @@ pub(super) struct AstGrep {
 /// Installs it by npm if it is not there; none of the package's scripts run.
 pub(super) fn ast_grep(target: &Path) -> Result<AstGrep> {
     let folder = target.join("tools/ast-grep");
-    fs::create_dir_all(&folder)?;
     if find(&folder).is_none() {
-        let status = Command::new("npm")
-            .args([
-                "install",
-                "--silent",
-                "--ignore-scripts",
-                "--no-save",
-                "--prefix",
-            ])
-            .arg(&folder)
-            .arg(PACKAGE)
-            .status()
-            .context("npm cannot be run")?;
-        ensure!(status.success(), "npm cannot install {PACKAGE}");
+        program::npm_install(&folder, PACKAGE)?;
     }
     let program = find(&folder).context("the package holds no program for this machine")?;
     Ok(AstGrep {

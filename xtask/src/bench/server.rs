@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::load::{Deliveries, Run, SECRET};
-use super::program::Programs;
+use super::program::{self, Programs};
 use super::{Figure, Limit};
 use crate::test::examples;
 
@@ -160,21 +160,8 @@ const PROBOT: &str = "probot@13.4.7";
 /// A receiver that verifies with Probot and does nothing; the package's scripts do not run.
 fn probot(programs: &Programs, deliveries: &Deliveries) -> Result<Run> {
     let folder = programs.target.join("tools/probot");
-    fs::create_dir_all(&folder)?;
     if !folder.join("node_modules/probot").is_dir() {
-        let status = Command::new("npm")
-            .args([
-                "install",
-                "--silent",
-                "--ignore-scripts",
-                "--no-save",
-                "--prefix",
-            ])
-            .arg(&folder)
-            .arg(PROBOT)
-            .status()
-            .context("npm cannot be run")?;
-        ensure!(status.success(), "npm cannot install {PROBOT}");
+        program::npm_install(&folder, PROBOT)?;
     }
     let script = format!(
         "import {{ createServer }} from 'node:http';

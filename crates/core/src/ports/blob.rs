@@ -1,7 +1,5 @@
 //! Blobs: large bodies, named by their content.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -10,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::Source;
 use super::store::Swept;
 use crate::id::TenantId;
+use crate::stream::hex;
 use crate::time::Timestamp;
 
 /// What a blob is for; decides how long it lives.
@@ -59,17 +58,9 @@ impl BlobRef {
         Self {
             tenant: tenant.clone(),
             class,
-            digest: format!("{:x}", HexDigest(Sha256::digest(body).into())),
+            digest: hex(&Sha256::digest(body)),
             size: body.len() as u64,
         }
-    }
-}
-
-struct HexDigest([u8; 32]);
-
-impl fmt::LowerHex for HexDigest {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
     }
 }
 

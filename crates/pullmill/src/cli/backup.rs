@@ -4,16 +4,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
-use pullmill_adapters::clock::SystemClock;
-use pullmill_adapters::store::sqlite::{self, SqliteStore};
 
 use super::failure::{Failure, Status};
 use super::output;
 use super::store::{StoreArgs, block_on};
-use crate::owner::open_failure;
+use crate::wire;
 
 /// What to copy, and where.
 #[derive(Debug, Args)]
@@ -45,15 +42,11 @@ pub fn back_up(args: &BackupArgs) -> Result<ExitCode, Failure> {
             format_args!("there is no store {address}"),
         ));
     }
+    wire::keep_private();
     let target = &args.target;
     fs::create_dir(target).map_err(|error| cannot_create(target, &error))?;
     let records = target.join(RECORDS);
-    sqlite::copy(address.file(), &records).map_err(|error| {
-        Failure::new(
-            Status::Io,
-            format_args!("the records cannot be copied: {error}"),
-        )
-    })?;
+    wire::copy_records(address.file(), &records)?;
     examine(&records)?;
     let count = copy_folder(&address.blobs(), &target.join(BLOBS)).map_err(|error| {
         Failure::new(
@@ -71,6 +64,7 @@ pub fn back_up(args: &BackupArgs) -> Result<ExitCode, Failure> {
 /// Makes a store from a backup, never over another one.
 pub fn restore(args: &RestoreArgs) -> Result<ExitCode, Failure> {
     let address = &args.store.store;
+    wire::keep_private();
     let records = args.source.join(RECORDS);
     if !records.is_file() {
         let message = format!(
@@ -103,13 +97,7 @@ fn cannot_create(path: &Path, error: &io::Error) -> Failure {
 
 /// Reads the whole file. Opening it also makes sure that this program can.
 fn examine(path: &Path) -> Result<(), Failure> {
-    let store =
-        SqliteStore::open(path, Arc::new(SystemClock)).map_err(|error| open_failure(&error))?;
-    let problems = block_on(async {
-        let problems = store.examine().await;
-        problems.map_err(|error| Failure::new(Status::Io, error))
-    })?;
-    drop(store);
+    let (problems, _) = block_on(wire::examine(path))?;
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
     let _ = fs::remove_file(PathBuf::from(lock));

@@ -1,20 +1,17 @@
 //! `pullmill doctor`: looks at everything that is needed, and says what is wrong and what to do.
 
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use pullmill_adapters::clock::SystemClock;
-use pullmill_adapters::store::sqlite::{OpenError, SqliteStore};
 use pullmill_core::ports::analyzer::{Analyzer, Submission, SubmittedFile};
-use pullmill_core::ports::store::Store as _;
 
 use super::failure::Failure;
 use super::output;
 use super::store::{StoreArgs, block_on};
 use crate::owner::Owner;
 use crate::session::submitted::ChildReviews;
+use crate::wire;
 
 /// What to look at.
 #[derive(Debug, Args)]
@@ -60,7 +57,10 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
 }
 
 fn git() -> Seen {
-    match Command::new("git").arg("--version").output() {
+    // Children get no secrets of ours.
+    let mut git = Command::new("git");
+    git.arg("--version").env_remove("PULLMILL_WEBHOOK_SECRET");
+    match git.output() {
         Ok(output) if output.status.success() => {
             Seen::Good(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         }
@@ -101,35 +101,19 @@ async fn store(args: &DoctorArgs) -> Seen {
             "{address} is not there yet; `pullmill serve` makes it"
         ));
     }
-    match SqliteStore::open(address.file(), Arc::new(SystemClock)) {
-        Ok(store) => examine(&store).await,
-        Err(OpenError::InUse { .. }) => match Owner::find(address, 1).await {
-            Ok(Owner::Server(_)) => Seen::Good(format!(
-                "a server has {address}; `/ready` and `/metrics` say how it is"
-            )),
-            _ => Seen::Bad(format!(
-                "{address} is in use by a process that does not answer"
-            )),
-        },
-        Err(error) => Seen::Bad(error.to_string()),
+    if Owner::is_served(address).await {
+        return Seen::Good(format!(
+            "a server has {address}; `/ready` and `/metrics` say how it is"
+        ));
     }
-}
-
-async fn examine(store: &SqliteStore) -> Seen {
-    match store.examine().await {
-        Ok(problems) if problems.is_empty() => {}
-        Ok(problems) => return Seen::Bad(format!("the file is damaged: {}", problems.join("; "))),
-        Err(error) => return Seen::Bad(format!("the file cannot be read: {error}")),
-    }
-    let begun = Instant::now();
-    match store.check().await {
-        Ok(()) => {
-            let millis = begun.elapsed().as_secs_f64() * 1000.0;
+    match wire::examine(address.file()).await {
+        Ok((problems, write)) if problems.is_empty() => {
+            let millis = write.as_secs_f64() * 1000.0;
             Seen::Good(format!(
-                "{} is whole; a durable write takes {millis:.1} ms",
-                store.path().display()
+                "{address} is whole; a durable write takes {millis:.1} ms"
             ))
         }
-        Err(error) => Seen::Bad(format!("the file takes no writes: {error}")),
+        Ok((problems, _)) => Seen::Bad(format!("the file is damaged: {}", problems.join("; "))),
+        Err(failure) => Seen::Bad(failure.to_string()),
     }
 }

@@ -10,7 +10,6 @@ use tracing::level_filters::LevelFilter;
 
 use super::failure::{Failure, Status};
 use super::store::StoreArgs;
-use crate::owner::open_failure;
 use crate::server::Server;
 use crate::{telemetry, wire};
 
@@ -68,7 +67,7 @@ pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let reviews = args.reviews.map_or(processors, usize::from);
     let store = args.store.store;
-    let engine = wire::engine(&store, reviews).map_err(|error| open_failure(&error))?;
+    let engine = wire::engine(&store, reviews)?;
     let server = Server {
         engine,
         secrets,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use pullmill_core::id::QueueName;
+use pullmill_core::ports::clock;
 use pullmill_core::ports::queue::{Lease, LeaseFrom};
 use pullmill_engine::worker::Handled;
 use pullmill_engine::{lane_queue, timer_queue};
@@ -54,7 +55,7 @@ async fn serve(door: Arc<Door>, queue: QueueName, at_once: usize) {
                 tokio::select! {
                     biased;
                     () = door.ends.cancelled() => return,
-                    () = tokio::time::sleep(PAUSE) => {}
+                    () = clock::sleep(&*door.engine.ports.clock, PAUSE) => {}
                 }
             }
         }
@@ -88,7 +89,7 @@ async fn sweep(door: Arc<Door>) {
         tokio::select! {
             biased;
             () = door.ends.cancelled() => return,
-            () = tokio::time::sleep(SWEEP) => {}
+            () = clock::sleep(&*door.engine.ports.clock, SWEEP) => {}
         }
         door.forget_quiet();
         match door.engine.sweep().await {

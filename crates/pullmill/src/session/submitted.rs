@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits};
+use pullmill_adapters::analyzer::child::Limits;
 use pullmill_adapters::git::hunks;
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Submission, SubmittedFile};
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::Reviewer;
 use super::settings::Settings;
 use crate::progress::Progress;
+use crate::session;
 
 /// Reviews in analysis children. Idle children are kept for the next review.
 pub struct ChildReviews {
@@ -78,15 +79,13 @@ impl Analyzer for ChildReviews {
 }
 
 fn new_reviewer() -> Result<Reviewer, AnalyzerError> {
-    let executable = std::env::current_exe().map_err(|error| {
-        AnalyzerError::Unavailable(format!("the program cannot find itself: {error}"))
-    })?;
     let limits = Limits {
         children: 1,
         ..Limits::default()
     };
-    Reviewer::new(ChildAnalyzer::new(executable, limits), Settings::default())
-        .map_err(|failure| AnalyzerError::Broken(failure.to_string()))
+    let reviewer =
+        session::start(limits).and_then(|analyzer| Reviewer::new(analyzer, Settings::default()));
+    reviewer.map_err(|failure| AnalyzerError::Broken(failure.to_string()))
 }
 
 fn change(submission: &Submission) -> Change {

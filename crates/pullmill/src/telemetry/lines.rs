@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 
-use pullmill_adapters::clock::SystemClock;
-use pullmill_core::ports::clock::Clock as _;
+use pullmill_core::ports::clock::Clock;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -26,11 +26,12 @@ const KEYS: &[(&str, &str)] = &[
 /// Writes lines to what `writer` gives.
 pub(super) struct Lines<W> {
     writer: W,
+    clock: Arc<dyn Clock>,
 }
 
 impl<W> Lines<W> {
-    pub(super) fn new(writer: W) -> Self {
-        Self { writer }
+    pub(super) fn new(writer: W, clock: Arc<dyn Clock>) -> Self {
+        Self { writer, clock }
     }
 }
 
@@ -48,7 +49,7 @@ where
         let mut fields = Fields::default();
         event.record(&mut fields);
         let mut line = json!({
-            "timestamp": SystemClock.now().to_string(),
+            "timestamp": self.clock.now().to_string(),
             "level": event.metadata().level().as_str(),
             "service": "pullmill",
         });
@@ -100,7 +101,7 @@ impl Visit for Fields {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -123,7 +124,8 @@ mod tests {
     fn a_line_has_the_agreed_keys_and_no_control_characters() {
         let shared = Shared::default();
         let writer = shared.clone();
-        let subscriber = tracing_subscriber::registry().with(Lines::new(move || writer.clone()));
+        let subscriber = tracing_subscriber::registry()
+            .with(Lines::new(move || writer.clone(), crate::wire::clock()));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(execution.id = %"exe_1", pr.number = 42_u64, repo = "o/r", event = "analysis.started",
                 files = 5_u64, "Hostile \u{1b}[31m\nname");
