@@ -13,6 +13,7 @@ const USAGE: &str = "usage: cargo xtask <task>
 
 tasks:
   test [STAGE…]    everything that must hold, or only some stages; docs/ci.md lists them
+  servers COMMAND… run a command beside the servers that tests need
   tidy             crate directions, licences, file names and headers, links
   bench [NAME…] [--check]
                    how fast the reviewer is; docs/performance.md explains the figures
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["test", stages @ ..] => test::run(stages),
+        ["servers", program, arguments @ ..] => test::servers::run(program, arguments),
         ["tidy"] => tidy::run(),
         ["bench", arguments @ ..] => bench::run(arguments),
         ["__bare-receiver", path] => bench::bare::serve(std::path::Path::new(path)),

@@ -1,6 +1,7 @@
 //! The one test command: runs every stage, goes on after a failure, and ends with minutes, budgets and counts.
 
 mod count;
+pub(crate) mod servers;
 mod stage;
 mod tools;
 

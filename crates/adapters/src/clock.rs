@@ -1,5 +1,6 @@
 //! The clocks of this machine and its source of chance.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -49,9 +50,63 @@ impl Clock for SystemClock {
     }
 }
 
+/// This machine's clocks, with the wall clock set to a server's: all who use that server agree about the time.
+#[derive(Debug, Default)]
+pub struct ServerClock {
+    /// How far the server is ahead of this machine, in milliseconds.
+    ahead: AtomicI64,
+}
+
+impl ServerClock {
+    /// Sets it to what the server said between being asked and the answer's coming.
+    pub fn set(&self, said: Timestamp, asked: Timestamp, answered: Timestamp) {
+        let middle = asked + answered.since(asked) / 2;
+        let ahead = said.millis().saturating_sub(middle.millis());
+        self.ahead.store(ahead, Ordering::Relaxed);
+    }
+
+    /// How far the server is ahead of this machine, in milliseconds.
+    #[must_use]
+    pub fn ahead(&self) -> i64 {
+        self.ahead.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Clock for ServerClock {
+    fn now(&self) -> Timestamp {
+        let here = SystemClock.now().millis();
+        Timestamp::from_millis(here.saturating_add(self.ahead()))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        SystemClock.monotonic()
+    }
+
+    fn random(&self) -> u128 {
+        SystemClock.random()
+    }
+
+    async fn sleep_until(&self, at: Monotonic) {
+        SystemClock.sleep_until(at).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_clock_follows_a_right_one() {
+        let clock = ServerClock::default();
+        let hour = Duration::from_secs(3600);
+        let asked = SystemClock.now();
+        clock.set(asked + hour, asked, asked);
+        assert!(clock.now() >= asked + hour);
+        assert!(clock.now() < asked + hour * 2);
+        clock.set(asked - hour, asked, asked + Duration::from_secs(2));
+        assert_eq!(clock.ahead(), -3_601_000);
+    }
 
     #[test]
     fn time_passes_and_chance_differs() {

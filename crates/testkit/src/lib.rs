@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod chance;
 pub mod clock;
+pub mod postgres;
 pub mod queue;
 pub mod records;
 pub mod store;

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::count::{self, Counts};
+use super::servers::Servers;
 use super::tools;
 use crate::{docs, tidy};
 
@@ -76,7 +77,7 @@ pub(crate) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "test",
-        what: "every test of the workspace",
+        what: "every test of the workspace, on every store",
         budget: 20,
         run: tests,
     },
@@ -118,6 +119,7 @@ fn lint(root: &Path, _: &mut Counts) -> Result<Outcome> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--all-features",
         "--locked",
         "--",
         "-D",
@@ -127,26 +129,21 @@ fn lint(root: &Path, _: &mut Counts) -> Result<Outcome> {
 
 /// Documentation examples are no tests for nextest, so they always run by `cargo test`.
 fn tests(root: &Path, counts: &mut Counts) -> Result<Outcome> {
-    if !has("nextest") {
+    let servers = Servers::start()?;
+    let variables = servers.variables();
+    let all = ["--workspace", "--all-features", "--locked", "--no-fail-fast"];
+    let mut run = |words: &[&str], more: &[&str]| {
         let command = &mut cargo(root);
-        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-        return counted(command, root, counts);
+        command.args(words).args(all).args(more);
+        command.envs(variables.iter().cloned());
+        counted(command, root, counts)
+    };
+    if !has("nextest") {
+        return run(&["test"], &[]);
     }
-    let command = &mut cargo(root);
-    command.args([
-        "nextest",
-        "run",
-        "--workspace",
-        "--locked",
-        "--no-fail-fast",
-    ]);
-    command.args(["--no-tests", "pass", "--status-level", "slow"]);
-    let first = counted(command, root, counts)?;
-    let second = counted(
-        cargo(root).args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"]),
-        root,
-        counts,
-    )?;
+    let more = ["--no-tests", "pass", "--status-level", "slow"];
+    let first = run(&["nextest", "run"], &more)?;
+    let second = run(&["test", "--doc"], &[])?;
     Ok(match first {
         Outcome::Passed => second,
         other => other,

@@ -24,8 +24,8 @@ use pullmill_core::ports::store::{
 };
 use pullmill_core::time::Timestamp;
 use rusqlite::{Connection, params};
-use tokio::sync::Notify;
 
+use super::hints::Hints;
 use lock::Lock;
 use reader::Readers;
 use writer::Writer;
@@ -85,7 +85,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
     clock: Arc<dyn Clock>,
-    hints: Mutex<BTreeMap<QueueName, Arc<Notify>>>,
+    hints: Hints,
     /// Which tenant of a queue had the last turn.
     turns: Mutex<BTreeMap<QueueName, String>>,
     // The last to go: until then the file is ours.
@@ -110,7 +110,7 @@ impl SqliteStore {
             writer,
             readers: Arc::new(readers),
             clock,
-            hints: Mutex::default(),
+            hints: Hints::default(),
             turns: Mutex::default(),
             _lock: lock,
         })
@@ -125,11 +125,6 @@ impl SqliteStore {
     /// Reads the whole file and says what is wrong with it.
     pub async fn examine(&self) -> Result<Vec<String>, StoreError> {
         self.readers.run(schema::problems).await
-    }
-
-    fn notify(&self, queue: &QueueName) -> Arc<Notify> {
-        let mut hints = lock(&self.hints);
-        Arc::clone(hints.entry(queue.clone()).or_default())
     }
 
     async fn lease_due(
@@ -249,7 +244,7 @@ impl Queue for SqliteStore {
             }
         };
         let end = self.clock.monotonic() + wait;
-        let notify = self.notify(queue);
+        let notify = self.hints.of(queue);
         loop {
             // Asked for before looking, so that no hint falls in between.
             let hint = notify.notified();
@@ -290,7 +285,7 @@ impl Queue for SqliteStore {
     async fn wake(&self, hints: &[(Due, Key)]) -> Result<(), QueueError> {
         for (due, _) in hints {
             // A later due time too: whoever waits must wait for less.
-            self.notify(&due.queue).notify_waiters();
+            self.hints.tell(&due.queue);
         }
         Ok(())
     }
@@ -309,7 +304,7 @@ impl Queue for SqliteStore {
         });
         let count = count.await.map_err(unavailable)?;
         if count > 0 {
-            self.notify(queue).notify_waiters();
+            self.hints.tell(queue);
         }
         Ok(usize::try_from(count).unwrap_or(0))
     }

@@ -12,7 +12,7 @@ pub const MAX_WRITES: usize = 80;
 pub const MAX_BYTES: usize = 1 << 20;
 /// Most bytes of one body; larger ones are blobs.
 pub const MAX_BODY: usize = 128 << 10;
-/// Most bytes of either half of a key: DynamoDB's limit for a sort key.
+/// Most bytes of either half of a key, also of an index: DynamoDB's limit for a sort key.
 pub const MAX_KEY: usize = 1024;
 
 /// What a write expects to find. A record past its deadline at the batch's time is not there.
@@ -85,6 +85,25 @@ impl Write {
         }
     }
 
+    /// Both halves of its key and of its places in indexes.
+    fn halves(&self) -> impl Iterator<Item = &String> {
+        let places = match self {
+            Self::Put { draft, .. } => {
+                let second = match &draft.second {
+                    Second::Status(place) => Some(place),
+                    _ => None,
+                };
+                [draft.first.as_ref(), second]
+            }
+            _ => [None, None],
+        };
+        let key = self.key();
+        let places = places.into_iter().flatten();
+        [&key.pk, &key.sk]
+            .into_iter()
+            .chain(places.flat_map(|place| [&place.pk, &place.sk]))
+    }
+
     fn due(&self) -> Option<&Due> {
         match self {
             Self::Put { draft, .. } => match &draft.second {
@@ -112,8 +131,8 @@ pub enum BatchError {
     /// The body is too long.
     #[error("a body has at most {MAX_BODY} bytes; that of {0} has {1}")]
     BodyTooLarge(Key, usize),
-    /// The key is empty or too long.
-    #[error("each half of a key has 1 to {MAX_KEY} bytes; {0} has not")]
+    /// Its key or its place in an index is empty or too long, or has a zero byte, which Postgres does not take.
+    #[error("each half of a key, also of an index, has 1 to {MAX_KEY} bytes and none of them zero; one of {0} has not")]
     BadKey(Key),
 }
 
@@ -144,8 +163,9 @@ impl Batch {
         if self.writes.len() == MAX_WRITES {
             return Err(BatchError::TooManyWrites);
         }
-        let is_usable = |half: &str| (1..=MAX_KEY).contains(&half.len());
-        if !is_usable(&key.pk) || !is_usable(&key.sk) {
+        let is_usable =
+            |half: &String| (1..=MAX_KEY).contains(&half.len()) && !half.contains('\0');
+        if !write.halves().all(is_usable) {
             return Err(BatchError::BadKey(key.clone()));
         }
         let body = match &write {
@@ -195,6 +215,9 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
+    use super::super::store::IndexKey;
     use super::*;
 
     fn put(sk: &str, body: usize) -> Write {
@@ -212,12 +235,22 @@ mod tests {
             batch.push(put("a", 1)),
             Err(BatchError::Repeated(_))
         ));
-        assert!(matches!(batch.push(put("", 1)), Err(BatchError::BadKey(_))));
         let long = "x".repeat(MAX_KEY + 1);
-        assert!(matches!(
-            batch.push(put(&long, 1)),
-            Err(BatchError::BadKey(_))
-        ));
+        for half in ["", &long, "zero\0"] {
+            let key = batch.push(put(half, 1));
+            assert!(matches!(key, Err(BatchError::BadKey(_))));
+            let mut listed = Draft::new(Key::new("T#t#X", "listed"), Bytes::new());
+            listed.first = Some(IndexKey {
+                pk: half.to_owned(),
+                sk: "1".to_owned(),
+            });
+            let expect = Expect::Absent;
+            let index = batch.push(Write::Put {
+                draft: listed,
+                expect,
+            });
+            assert!(matches!(index, Err(BatchError::BadKey(_))));
+        }
         let body = batch.push(put("b", MAX_BODY + 1));
         assert!(matches!(body, Err(BatchError::BodyTooLarge(..))));
         for number in 0..7 {

@@ -1,0 +1,215 @@
+//! Real Postgres keeps the contracts, and what only a server can show.
+
+#![cfg(feature = "postgres")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use pullmill_adapters::store::postgres::{OpenError, PostgresStore};
+use pullmill_core::id::{QueueName, TenantId};
+use pullmill_core::ports::batch::{Batch, Expect, Write};
+use pullmill_core::ports::clock::Clock as _;
+use pullmill_core::ports::queue::{LeaseFrom, Queue as _};
+use pullmill_core::ports::store::{Draft, Due, Key, Store as _, StoreError};
+use pullmill_testkit::Subject;
+use pullmill_testkit::clock::ManualClock;
+use pullmill_testkit::postgres::{Server, VARIABLE};
+use tokio_postgres::{Client, NoTls};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+fn server() -> String {
+    std::env::var(VARIABLE).unwrap_or_else(|_| {
+        panic!("{VARIABLE} names no server; `cargo xtask test` starts one")
+    })
+}
+
+async fn connect(address: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// An address of tables nobody else uses.
+async fn fresh() -> String {
+    let server = server();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("adapters_{}_{number}", std::process::id());
+    let client = connect(&server).await;
+    let sql = format!("CREATE SCHEMA {schema}");
+    client.batch_execute(&sql).await.unwrap();
+    format!("{server}&options=-csearch_path%3D{schema}")
+}
+
+async fn store(address: &str, clock: &Arc<ManualClock>) -> Arc<PostgresStore> {
+    let store = PostgresStore::open(address, clock.clone(), None).await;
+    Arc::new(store.unwrap_or_else(|error| panic!("{error}")))
+}
+
+async fn open() -> Subject {
+    let clock = Arc::new(ManualClock::new());
+    let store = store(&fresh().await, &clock).await;
+    Subject {
+        store: store.clone(),
+        queue: store,
+        clock,
+        keeps: Box::new(()),
+    }
+}
+
+pullmill_testkit::store_contract!(open);
+pullmill_testkit::queue_contract!(open);
+
+fn key() -> Key {
+    Key::new("T#t#X", "a")
+}
+
+fn put(clock: &ManualClock, expect: Expect) -> Batch {
+    let mut batch = Batch::at(clock.now());
+    let draft = Draft::new(key(), "body".into());
+    batch.push(Write::Put { draft, expect }).unwrap();
+    batch
+}
+
+fn poke(clock: &ManualClock, sk: &str) -> (Batch, (Due, Key)) {
+    let due = Due {
+        queue: QueueName::constant("work"),
+        tenant: TenantId::local(),
+        at: clock.now(),
+    };
+    let key = Key::new("T#t#X", sk);
+    let mut batch = Batch::at(clock.now());
+    let write = Write::Poke {
+        key: key.clone(),
+        due: due.clone(),
+    };
+    batch.push(write).unwrap();
+    (batch, (due, key))
+}
+
+#[tokio::test]
+async fn a_hint_reaches_another_process() {
+    let clock = Arc::new(ManualClock::new());
+    let address = fresh().await;
+    let (one, other) = (store(&address, &clock).await, store(&address, &clock).await);
+    let queue = QueueName::constant("work");
+    let hour = Duration::from_secs(3600);
+    let waiting = async {
+        let from = LeaseFrom::Poll(&queue);
+        other.lease(from, 1, hour, hour).await.unwrap()
+    };
+    let telling = async {
+        let (batch, hint) = poke(&clock, "LANE");
+        one.commit(batch).await.unwrap();
+        one.wake(&[hint]).await.unwrap();
+    };
+    // The clock stands still, so nothing but the hint can end the waiting.
+    let (leases, ()) = futures_util::future::join(waiting, telling).await;
+    assert_eq!(leases.len(), 1);
+}
+
+#[tokio::test]
+async fn stores_that_start_together_agree_on_who_makes_the_table() {
+    let clock = Arc::new(ManualClock::new());
+    let address = fresh().await;
+    let opened = (0..8).map(|_| store(&address, &clock));
+    let stores = futures_util::future::join_all(opened).await;
+    stores[0].commit(put(&clock, Expect::Absent)).await.unwrap();
+    let found = stores[7].get(&[key()], clock.now()).await.unwrap();
+    assert!(found[0].is_some());
+}
+
+#[tokio::test]
+async fn a_table_of_a_newer_program_is_left_alone() {
+    let clock = Arc::new(ManualClock::new());
+    let address = fresh().await;
+    drop(store(&address, &clock).await);
+    let client = connect(&address).await;
+    let sql = "UPDATE pullmill_format SET format = 2";
+    client.batch_execute(sql).await.unwrap();
+    let opened = PostgresStore::open(&address, clock, None).await;
+    assert!(matches!(opened, Err(OpenError::Newer { found: 2, known: 1 })));
+}
+
+/// Nobody who names a role's or a database's settings can make commits less durable.
+#[tokio::test]
+async fn commits_that_would_not_wait_for_the_disk_are_made_to() {
+    let clock = Arc::new(ManualClock::new());
+    let address = format!("{}%20-csynchronous_commit%3Doff", fresh().await);
+    let store = store(&address, &clock).await;
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_is_refused() {
+    let clock = Arc::new(ManualClock::new());
+    let mut server = Server::start().unwrap();
+    let client = connect(&server.address()).await;
+    let sql = "ALTER SYSTEM SET full_page_writes = off";
+    client.batch_execute(sql).await.unwrap();
+    drop(client);
+    server.crash().unwrap();
+    let opened = PostgresStore::open(&server.address(), clock.clone(), None).await;
+    let Err(OpenError::NotDurable { setting }) = opened else {
+        panic!("it was opened");
+    };
+    assert_eq!(setting, "full_page_writes");
+    let client = connect(&server.address()).await;
+    let sql = "ALTER SYSTEM RESET full_page_writes";
+    client.batch_execute(sql).await.unwrap();
+    drop(client);
+    server.crash().unwrap();
+    assert!(PostgresStore::open(&server.address(), clock, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_crash_of_the_server_loses_nothing_and_the_store_goes_on() {
+    let clock = Arc::new(ManualClock::new());
+    let mut server = Server::start().unwrap();
+    let store = store(&server.address(), &clock).await;
+    store.commit(put(&clock, Expect::Absent)).await.unwrap();
+    server.crash().unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let found = loop {
+        match store.get(&[key()], clock.now()).await {
+            Ok(found) => break found,
+            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+        }
+    };
+    assert!(found[0].is_some(), "a commit was lost");
+    let (batch, _) = poke(&clock, "LANE");
+    store.commit(batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
+    let clock = Arc::new(ManualClock::new());
+    let address = fresh().await;
+    let store = store(&address, &clock).await;
+    store.commit(put(&clock, Expect::Absent)).await.unwrap();
+    // Somebody holds the row, so that the commit waits; then its connection is cut.
+    let holder = connect(&address).await;
+    let sql = "BEGIN; SELECT FROM pullmill_record FOR UPDATE";
+    holder.batch_execute(sql).await.unwrap();
+    let version = store.get(&[key()], clock.now()).await.unwrap()[0]
+        .clone()
+        .unwrap()
+        .version;
+    let committing = store.commit(put(&clock, Expect::Version(version)));
+    let cutting = async {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND query LIKE '%pullmill_commit%'
+                     AND pg_blocking_pids(pid) @> ARRAY[(SELECT pg_backend_pid())]";
+        while holder.query(sql, &[]).await.unwrap().is_empty() {}
+    };
+    let (committed, ()) = futures_util::future::join(committing, cutting).await;
+    assert!(matches!(committed, Err(StoreError::Unknown(_))), "{committed:?}");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    let again = || store.commit(put(&clock, Expect::Version(version)));
+    // Nothing was written, so the version is still the same; that the old connection is dead may be noticed only now.
+    while let Err(error) = again().await {
+        assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+    }
+}
