@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pullmill_adapters::store::postgres::{OpenError, PostgresStore};
@@ -15,33 +14,8 @@ use pullmill_core::ports::queue::{LeaseFrom, Queue as _};
 use pullmill_core::ports::store::{Draft, Due, Key, Store as _, StoreError};
 use pullmill_testkit::Subject;
 use pullmill_testkit::clock::ManualClock;
-use pullmill_testkit::postgres::{Server, VARIABLE};
-use tokio_postgres::{Client, NoTls};
-
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-fn server() -> String {
-    std::env::var(VARIABLE).unwrap_or_else(|_| {
-        panic!("{VARIABLE} names no server; `cargo xtask test` starts one")
-    })
-}
-
-async fn connect(address: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-/// An address of tables nobody else uses.
-async fn fresh() -> String {
-    let server = server();
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let schema = format!("adapters_{}_{number}", std::process::id());
-    let client = connect(&server).await;
-    let sql = format!("CREATE SCHEMA {schema}");
-    client.batch_execute(&sql).await.unwrap();
-    format!("{server}&options=-csearch_path%3D{schema}")
-}
+use pullmill_testkit::postgres::{Server, fresh, query};
+use tokio_postgres::NoTls;
 
 async fn store(address: &str, clock: &Arc<ManualClock>) -> Arc<PostgresStore> {
     let store = PostgresStore::open(address, clock.clone(), None).await;
@@ -50,7 +24,7 @@ async fn store(address: &str, clock: &Arc<ManualClock>) -> Arc<PostgresStore> {
 
 async fn open() -> Subject {
     let clock = Arc::new(ManualClock::new());
-    let store = store(&fresh().await, &clock).await;
+    let store = store(&fresh(), &clock).await;
     Subject {
         store: store.clone(),
         queue: store,
@@ -92,7 +66,7 @@ fn poke(clock: &ManualClock, sk: &str) -> (Batch, (Due, Key)) {
 #[tokio::test]
 async fn a_hint_reaches_another_process() {
     let clock = Arc::new(ManualClock::new());
-    let address = fresh().await;
+    let address = fresh();
     let (one, other) = (store(&address, &clock).await, store(&address, &clock).await);
     let queue = QueueName::constant("work");
     let hour = Duration::from_secs(3600);
@@ -113,7 +87,7 @@ async fn a_hint_reaches_another_process() {
 #[tokio::test]
 async fn stores_that_start_together_agree_on_who_makes_the_table() {
     let clock = Arc::new(ManualClock::new());
-    let address = fresh().await;
+    let address = fresh();
     let opened = (0..8).map(|_| store(&address, &clock));
     let stores = futures_util::future::join_all(opened).await;
     stores[0].commit(put(&clock, Expect::Absent)).await.unwrap();
@@ -124,11 +98,9 @@ async fn stores_that_start_together_agree_on_who_makes_the_table() {
 #[tokio::test]
 async fn a_table_of_a_newer_program_is_left_alone() {
     let clock = Arc::new(ManualClock::new());
-    let address = fresh().await;
+    let address = fresh();
     drop(store(&address, &clock).await);
-    let client = connect(&address).await;
-    let sql = "UPDATE pullmill_format SET format = 2";
-    client.batch_execute(sql).await.unwrap();
+    query(&address, "UPDATE pullmill_format SET format = 2").unwrap();
     let opened = PostgresStore::open(&address, clock, None).await;
     assert!(matches!(opened, Err(OpenError::Newer { found: 2, known: 1 })));
 }
@@ -137,7 +109,7 @@ async fn a_table_of_a_newer_program_is_left_alone() {
 #[tokio::test]
 async fn commits_that_would_not_wait_for_the_disk_are_made_to() {
     let clock = Arc::new(ManualClock::new());
-    let address = format!("{}%20-csynchronous_commit%3Doff", fresh().await);
+    let address = format!("{}%20-csynchronous_commit%3Doff", fresh());
     let store = store(&address, &clock).await;
     store.check().await.unwrap();
 }
@@ -146,20 +118,14 @@ async fn commits_that_would_not_wait_for_the_disk_are_made_to() {
 async fn a_server_that_forgets_is_refused() {
     let clock = Arc::new(ManualClock::new());
     let mut server = Server::start().unwrap();
-    let client = connect(&server.address()).await;
-    let sql = "ALTER SYSTEM SET full_page_writes = off";
-    client.batch_execute(sql).await.unwrap();
-    drop(client);
+    query(&server.address(), "ALTER SYSTEM SET full_page_writes = off").unwrap();
     server.crash().unwrap();
     let opened = PostgresStore::open(&server.address(), clock.clone(), None).await;
     let Err(OpenError::NotDurable { setting }) = opened else {
         panic!("it was opened");
     };
     assert_eq!(setting, "full_page_writes");
-    let client = connect(&server.address()).await;
-    let sql = "ALTER SYSTEM RESET full_page_writes";
-    client.batch_execute(sql).await.unwrap();
-    drop(client);
+    query(&server.address(), "ALTER SYSTEM RESET full_page_writes").unwrap();
     server.crash().unwrap();
     assert!(PostgresStore::open(&server.address(), clock, None).await.is_ok());
 }
@@ -186,11 +152,12 @@ async fn a_crash_of_the_server_loses_nothing_and_the_store_goes_on() {
 #[tokio::test]
 async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
     let clock = Arc::new(ManualClock::new());
-    let address = fresh().await;
+    let address = fresh();
     let store = store(&address, &clock).await;
     store.commit(put(&clock, Expect::Absent)).await.unwrap();
     // Somebody holds the row, so that the commit waits; then its connection is cut.
-    let holder = connect(&address).await;
+    let (holder, connection) = tokio_postgres::connect(&address, NoTls).await.unwrap();
+    tokio::spawn(connection);
     let sql = "BEGIN; SELECT FROM pullmill_record FOR UPDATE";
     holder.batch_execute(sql).await.unwrap();
     let version = store.get(&[key()], clock.now()).await.unwrap()[0]

@@ -9,8 +9,8 @@ pub const MIN_SECRET: usize = 32;
 /// The newest secret and the one before it, so that rotation loses nothing.
 pub const MAX_SECRETS: usize = 2;
 
-/// The secrets that are valid now, newest first. They are never shown.
-#[derive(Clone)]
+/// The secrets that are valid now, newest first. They are never shown. By default there is none, and nothing is verified.
+#[derive(Clone, Default)]
 pub struct Secrets(Vec<Vec<u8>>);
 
 /// Why secrets cannot be used.

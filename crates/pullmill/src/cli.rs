@@ -96,6 +96,8 @@ enum Command {
     Rules(rules::RulesArgs),
     /// Receive webhooks, answer the API and do the work, on one store.
     Serve(serve::ServeArgs),
+    /// Do the work of a store that many processes share.
+    Worker(serve::WorkerArgs),
     /// Submit files for a review that is stored and can be followed.
     Submit(submit::SubmitArgs),
     /// List, show, follow, cancel executions, or begin a failed one anew.
@@ -128,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => measure(&args, &cli.common),
         Command::Rules(args) => rules::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Worker(args) => serve::work(&args),
         Command::Submit(args) => submit::run(&args),
         Command::Executions(command) => executions::run(&command),
         Command::Dlq(command) => dlq::run(&command),

@@ -114,6 +114,26 @@ fn per_second(count: u32, burst: u32) -> Quota {
     Quota::per_second(count).allow_burst(burst)
 }
 
+/// The routes of somebody who only works.
+pub fn health_router(door: Arc<Door>) -> Router {
+    finish(health_routes(), door)
+}
+
+fn health_routes() -> Router<Arc<Door>> {
+    Router::new()
+        .route("/health", get(health::alive))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
+fn finish(routes: Router<Arc<Door>>, door: Arc<Door>) -> Router {
+    routes
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(from_fn_with_state(Arc::clone(&door), note))
+        .with_state(door)
+}
+
 /// All routes.
 pub fn router(door: Arc<Door>) -> Router {
     let api = Router::new()
@@ -133,18 +153,12 @@ pub fn router(door: Arc<Door>) -> Router {
         .route("/api/deliveries/{id}/replay", post(deliveries::replay))
         .route("/api/queues", get(health::queues))
         .layer(from_fn_with_state(Arc::clone(&door), peer::guard));
-    Router::new()
+    let routes = health_routes()
         .route("/webhook", post(webhook::receive))
         .route("/webhooks/github", post(webhook::receive))
-        .route("/health", get(health::alive))
         .route("/api/health", get(health::alive))
-        .route("/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .merge(api)
-        .fallback(error::no_such_path)
-        .method_not_allowed_fallback(error::no_such_method)
-        .layer(from_fn_with_state(Arc::clone(&door), note))
-        .with_state(door)
+        .merge(api);
+    finish(routes, door)
 }
 
 /// Gives each request a name, and counts and logs its answer.

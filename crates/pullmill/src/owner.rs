@@ -1,5 +1,6 @@
 //! Asks a store on behalf of the machine's owner: through the server that has it, or, if there is none, in this process.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,32 +17,50 @@ use tower::ServiceExt as _;
 
 use crate::cli::{Failure, Status};
 use crate::http::{self, Door, Peer};
-use crate::wire::{self, StoreAddress};
+use crate::wire;
+use crate::wire::address::Place;
 
 /// Somebody who answers.
 pub enum Owner {
     /// The server that has the store.
-    Server(StoreAddress),
-    /// This process has it.
+    Server(PathBuf, Place),
+    /// This process has it for itself.
     Here(Router, Arc<Door>),
+    /// This process and others, which do the work.
+    Shared(Router),
 }
 
 impl Owner {
     /// Finds who has a store, or opens it.
-    pub async fn find(address: &StoreAddress, reviews: usize) -> Result<Self, Failure> {
-        if Self::is_served(address).await {
-            return Ok(Self::Server(address.clone()));
+    pub async fn find(place: &Place, reviews: usize) -> Result<Self, Failure> {
+        let socket = place.socket();
+        if let Some(socket) = &socket
+            && Self::is_served(place).await
+        {
+            return Ok(Self::Server(socket.clone(), place.clone()));
         }
-        let engine = wire::engine(address, reviews)?;
-        let secrets = Secrets::new(Vec::new(), false);
-        let secrets = secrets.map_err(|error| Failure::new(Status::Internal, error))?;
+        let engine = wire::engine(place, reviews).await?;
+        let secrets = Secrets::default();
         let door = Arc::new(Door::new(engine, secrets, true, CancellationToken::new()));
-        Ok(Self::Here(http::router(Arc::clone(&door)), door))
+        let router = http::router(Arc::clone(&door));
+        Ok(match socket {
+            Some(_) => Self::Here(router, door),
+            None => Self::Shared(router),
+        })
     }
 
-    /// Whether a server has a store.
-    pub async fn is_served(address: &StoreAddress) -> bool {
-        UnixStream::connect(address.socket()).await.is_ok()
+    /// Whether a server has a store for itself.
+    pub async fn is_served(place: &Place) -> bool {
+        match place.socket() {
+            Some(socket) => UnixStream::connect(socket).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Whether nobody but this process does the work.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        matches!(self, Self::Here(..))
     }
 
     /// Asks and reads the answer's JSON; an answer that says no is a failure with its message.
@@ -60,8 +79,8 @@ impl Owner {
             .body(Body::from(body))
             .map_err(|error| Failure::new(Status::Internal, error))?;
         let response = match self {
-            Self::Server(address) => send(address, request).await?,
-            Self::Here(router, _) => {
+            Self::Server(socket, place) => send(socket, place, request).await?,
+            Self::Here(router, _) | Self::Shared(router) => {
                 let mut request = request;
                 request.extensions_mut().insert(Peer::Owner);
                 match router.clone().oneshot(request).await {
@@ -73,7 +92,7 @@ impl Owner {
         answer(response).await
     }
 
-    /// Does the work that is due here until `path` says that it is over; a server does its own work.
+    /// Does the work that is due here until `path` says that it is over; servers and workers do their own work.
     pub async fn work_until_over(
         &self,
         path: &str,
@@ -84,11 +103,7 @@ impl Owner {
             if let Self::Here(_, door) = self {
                 work_once(door).await?;
             }
-            let wait = if matches!(self, Self::Server(_)) {
-                10
-            } else {
-                0
-            };
+            let wait = if self.works() { 0 } else { 10 };
             let asked = format!("{path}?after={after}&wait={wait}");
             let answer = self.ask(Method::GET, &asked, None).await?;
             for event in answer["events"].as_array().into_iter().flatten() {
@@ -128,14 +143,18 @@ async fn work_once(door: &Door) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn send(address: &StoreAddress, request: Request<Body>) -> Result<Response<Body>, Failure> {
+async fn send(
+    socket: &Path,
+    place: &Place,
+    request: Request<Body>,
+) -> Result<Response<Body>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(
             Status::Unavailable,
-            format_args!("the server that has {address} does not answer: {error}"),
+            format_args!("the server that has {place} does not answer: {error}"),
         )
     };
-    let stream = UnixStream::connect(address.socket())
+    let stream = UnixStream::connect(socket)
         .await
         .map_err(|error| failed(&error))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))

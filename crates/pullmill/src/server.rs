@@ -5,7 +5,7 @@ mod work;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,35 +26,48 @@ const GRACE: Duration = Duration::from_millis(4500);
 pub struct Server {
     /// The stages.
     pub engine: Engine,
-    /// Secrets of the webhook.
-    pub secrets: Secrets,
+    /// Secrets of the webhook; none if it only works.
+    pub secrets: Option<Secrets>,
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: Option<SocketAddr>,
     /// Where it answers to the owner of the machine.
-    pub socket: PathBuf,
+    pub socket: Option<PathBuf>,
     /// Reviews at a time.
     pub reviews: usize,
 }
 
 impl Server {
     /// Serves until the process is told to end. `ready` hears where it listens.
-    pub async fn run(self, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
-        let listener = TcpListener::bind(self.listen).await?;
-        let address = listener.local_addr()?;
-        let owner = bind_owner(&self.socket)?;
+    pub async fn run(self, ready: impl FnOnce(Option<SocketAddr>)) -> io::Result<()> {
+        let listener = match self.listen {
+            Some(address) => Some(TcpListener::bind(address).await?),
+            None => None,
+        };
+        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let owner = self.socket.as_deref().map(bind_owner).transpose()?;
         let ends = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let is_local = address.ip().is_loopback();
-        let door = Arc::new(Door::new(self.engine, self.secrets, is_local, ends.clone()));
+        let is_local = address.is_some_and(|address| address.ip().is_loopback());
+        let is_front = self.secrets.is_some();
+        let secrets = self.secrets.unwrap_or_default();
+        let door = Arc::new(Door::new(self.engine, secrets, is_local, ends.clone()));
+        let router = match is_front {
+            true => http::router(Arc::clone(&door)),
+            false => http::health_router(Arc::clone(&door)),
+        };
         let acceptor = Arc::new(Acceptor {
             limits: ConnectionLimits::default(),
-            router: http::router(Arc::clone(&door)),
+            router,
             ends: ends.clone(),
             tasks: tasks.clone(),
         });
         let loops = TaskTracker::new();
-        loops.spawn(Arc::clone(&acceptor).serve(listener, CountersOf(Arc::clone(&door))));
-        loops.spawn(Arc::clone(&acceptor).serve_owner(owner));
+        if let Some(listener) = listener {
+            loops.spawn(Arc::clone(&acceptor).serve(listener, CountersOf(Arc::clone(&door))));
+        }
+        if let Some(owner) = owner {
+            loops.spawn(Arc::clone(&acceptor).serve_owner(owner));
+        }
         work::start(&door, self.reviews, &tasks);
         // Whoever hears that the server is ready may tell it to end at once.
         let mut signals = Signals::listen()?;
@@ -78,7 +91,9 @@ impl Server {
                 "Something still ran; its leases run out and others go on with it"
             );
         }
-        let _ = std::fs::remove_file(&self.socket);
+        if let Some(socket) = self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
         Ok(())
     }
 }
@@ -93,7 +108,7 @@ impl AsRef<crate::telemetry::counters::Counters> for CountersOf {
 }
 
 /// The owner's socket. The store's lock is ours, so a socket that is there is nobody's.
-fn bind_owner(path: &PathBuf) -> io::Result<UnixListener> {
+fn bind_owner(path: &Path) -> io::Result<UnixListener> {
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;

@@ -1,14 +1,19 @@
-//! The only place that names adapters of ports: turns a store's address into an engine, and looks at stores as files.
+//! The only place that names adapters of ports: turns places into an engine, and looks at stores.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+pub mod address;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pullmill_adapters::blob::folder::FolderBlobs;
+#[cfg(feature = "postgres")]
+use pullmill_adapters::clock::ServerClock;
 use pullmill_adapters::clock::SystemClock;
+#[cfg(feature = "postgres")]
+use pullmill_adapters::store::postgres::{self, PostgresStore};
 use pullmill_adapters::store::sqlite::{self, OpenError, SqliteStore};
+use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::store::Store as _;
 use pullmill_engine::agents::Agent;
@@ -18,62 +23,7 @@ use rustix::fs::Mode;
 
 use crate::cli::{Failure, Status};
 use crate::session::submitted::ChildReviews;
-
-/// Where records are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreAddress {
-    /// One file.
-    Sqlite(PathBuf),
-}
-
-impl StoreAddress {
-    /// The file of a store that has one.
-    #[must_use]
-    pub fn file(&self) -> &PathBuf {
-        match self {
-            Self::Sqlite(path) => path,
-        }
-    }
-
-    /// Something beside the store's file.
-    #[must_use]
-    pub fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = self.file().as_os_str().to_owned();
-        name.push(ending);
-        name.into()
-    }
-
-    /// Where a running server answers to this machine's owner.
-    #[must_use]
-    pub fn socket(&self) -> PathBuf {
-        self.beside(".sock")
-    }
-
-    /// The folder of its blobs.
-    #[must_use]
-    pub fn blobs(&self) -> PathBuf {
-        self.beside(".blobs")
-    }
-}
-
-impl FromStr for StoreAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err("a store is written sqlite:FILE".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for StoreAddress {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(out, "sqlite:{}", path.display()),
-        }
-    }
-}
+use address::{BlobAddress, Place, StoreAddress};
 
 /// The clocks of this machine.
 #[must_use]
@@ -86,24 +36,78 @@ pub fn keep_private() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Opens a store and puts an engine on it. `reviews` is how many run at a time.
-pub fn engine(address: &StoreAddress, reviews: usize) -> Result<Engine, Failure> {
+/// Opens a place and puts an engine on it. `reviews` is how many run at a time.
+pub async fn engine(place: &Place, reviews: usize) -> Result<Engine, Failure> {
     keep_private();
-    let StoreAddress::Sqlite(path) = address;
-    let store = SqliteStore::open(path, clock()).map_err(|error| failure(&error))?;
-    let store = Arc::new(store);
-    let ports = Ports {
-        store: store.clone(),
-        queue: store,
-        blobs: Arc::new(FolderBlobs::new(address.blobs())),
-        clock: clock(),
-    };
+    let ports = ports(place).await?;
     let analyzer = Arc::new(ChildReviews::new(reviews));
     let blobs = Arc::clone(&ports.blobs);
     let agent: Arc<dyn Agent> = Arc::new(SnippetAgent::new(analyzer, blobs));
     let plans = [workflow::snippet_review()];
     let agents = [(workflow::static_agent(), agent)];
     Ok(Engine::new(ports, Settings::default(), plans, agents))
+}
+
+async fn ports(place: &Place) -> Result<Ports, Failure> {
+    let blobs = blobs(&place.blobs);
+    match &place.records {
+        StoreAddress::Sqlite(path) => {
+            let store = SqliteStore::open(path, clock()).map_err(|error| failure(&error))?;
+            let store = Arc::new(store);
+            Ok(Ports {
+                store: store.clone(),
+                queue: store,
+                blobs,
+                clock: clock(),
+            })
+        }
+        #[cfg(feature = "postgres")]
+        StoreAddress::Postgres(address) => {
+            let (store, clock) = open_postgres(address).await?;
+            Ok(Ports {
+                store: store.clone(),
+                queue: store,
+                blobs,
+                clock,
+            })
+        }
+        #[cfg(not(feature = "postgres"))]
+        StoreAddress::Postgres(_) => Err(not_built("Postgres", "postgres")),
+    }
+}
+
+fn blobs(address: &BlobAddress) -> Arc<dyn Blobs> {
+    match address {
+        BlobAddress::Folder(path) => Arc::new(FolderBlobs::new(path.clone())),
+    }
+}
+
+/// What to tell somebody whose program lacks a back end.
+#[cfg(not(feature = "postgres"))]
+fn not_built(what: &str, feature: &str) -> Failure {
+    Failure::new(
+        Status::Config,
+        format_args!("this pullmill was built without {what}; build it with `--features {feature}`"),
+    )
+}
+
+/// A database, and the clock that all who use it share.
+#[cfg(feature = "postgres")]
+async fn open_postgres(address: &str) -> Result<(Arc<PostgresStore>, Arc<ServerClock>), Failure> {
+    let clock = Arc::new(ServerClock::default());
+    let opened = PostgresStore::open(address, clock.clone(), Some(Arc::clone(&clock))).await;
+    let store = opened.map_err(|error| {
+        let status = match error {
+            postgres::OpenError::Address(_) => Status::Usage,
+            postgres::OpenError::Failed(_) => Status::Unavailable,
+            postgres::OpenError::NotDurable { .. } | postgres::OpenError::Encoding(_) => {
+                Status::Config
+            }
+            postgres::OpenError::Newer { .. } => Status::Data,
+        };
+        Failure::new(status, error)
+    })?;
+    Ok((Arc::new(store), clock))
 }
 
 /// Copies the records of a file as they are at one moment, whoever works on it.
@@ -125,6 +129,26 @@ pub async fn examine(path: &Path) -> Result<(Vec<String>, Duration), Failure> {
     let begun = Instant::now();
     store.check().await.map_err(unusable)?;
     Ok((problems, begun.elapsed()))
+}
+
+/// Looks at a store that many share: says what it is, and how long a durable write takes.
+pub async fn look_at(place: &Place) -> Result<(String, Duration), Failure> {
+    #[cfg(feature = "postgres")]
+    if let StoreAddress::Postgres(address) = &place.records {
+        let failed = |error| Failure::new(Status::Unavailable, error);
+        let (store, clock) = open_postgres(address).await?;
+        let version = store.version().await.map_err(failed)?;
+        // The first write also prepares its statement.
+        store.check().await.map_err(failed)?;
+        let begun = Instant::now();
+        store.check().await.map_err(failed)?;
+        let took = begun.elapsed();
+        let ahead = clock.ahead();
+        let what = format!("Postgres {version}, whose clock is {ahead} ms ahead of this machine's");
+        return Ok((what, took));
+    }
+    ports(place).await?;
+    Ok((place.to_string(), Duration::ZERO))
 }
 
 /// What to tell somebody whose store cannot be opened.

@@ -17,7 +17,7 @@ pub const CERTIFICATE: &str = "PULLMILL_TEST_POSTGRES_CERTIFICATE";
 /// How long the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Tells the servers of one process apart.
+/// Tells the servers and schemas of one process apart.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A running server with an empty database; it ends and its files go when this is dropped.
@@ -38,6 +38,28 @@ pub fn programs() -> Option<PathBuf> {
     let number =
         |bin: &PathBuf| -> Option<u32> { bin.parent()?.file_name()?.to_str()?.parse().ok() };
     usable.max_by_key(number)
+}
+
+/// The address of tables nobody else uses, on the server that [`VARIABLE`] names. Without one a test fails.
+#[must_use]
+pub fn fresh() -> String {
+    let Ok(address) = std::env::var(VARIABLE) else {
+        panic!("{VARIABLE} names no server; `cargo xtask test` starts one");
+    };
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("test_{}_{number}", std::process::id());
+    if let Err(error) = query(&address, &format!("CREATE SCHEMA {schema}")) {
+        panic!("{error}");
+    }
+    format!("{address}&options=-csearch_path%3D{schema}")
+}
+
+/// Has a server do something, and gives what it says.
+pub fn query(address: &str, sql: &str) -> io::Result<String> {
+    let programs = programs().ok_or_else(|| io::Error::other("there is no Postgres client"))?;
+    let mut command = Command::new(programs.join("psql"));
+    command.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", address]);
+    succeeds(command.args(["-c", sql]))
 }
 
 impl Server {
@@ -174,12 +196,12 @@ fn as_server(program: &Path) -> Command {
     command
 }
 
-fn succeeds(command: &mut Command) -> io::Result<()> {
+fn succeeds(command: &mut Command) -> io::Result<String> {
     let name = command.get_program().display().to_string();
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| io::Error::other(format!("{name}: {error}")))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     Err(io::Error::other(format!("{name} failed: {said}")))

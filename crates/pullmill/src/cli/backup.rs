@@ -11,6 +11,7 @@ use super::failure::{Failure, Status};
 use super::output;
 use super::store::{StoreArgs, block_on};
 use crate::wire;
+use crate::wire::address::{BlobAddress, beside};
 
 /// What to copy, and where.
 #[derive(Debug, Args)]
@@ -35,8 +36,9 @@ const BLOBS: &str = "blobs";
 
 /// Copies a store. First the records as they are at one moment, then the blobs: those that records name are there before them.
 pub fn back_up(args: &BackupArgs) -> Result<ExitCode, Failure> {
+    let (file, blobs) = own(&args.store)?;
     let address = &args.store.store;
-    if !address.file().exists() {
+    if !file.exists() {
         return Err(Failure::new(
             Status::NoInput,
             format_args!("there is no store {address}"),
@@ -46,9 +48,9 @@ pub fn back_up(args: &BackupArgs) -> Result<ExitCode, Failure> {
     let target = &args.target;
     fs::create_dir(target).map_err(|error| cannot_create(target, &error))?;
     let records = target.join(RECORDS);
-    wire::copy_records(address.file(), &records)?;
+    wire::copy_records(&file, &records)?;
     examine(&records)?;
-    let count = copy_folder(&address.blobs(), &target.join(BLOBS)).map_err(|error| {
+    let count = copy_folder(&blobs, &target.join(BLOBS)).map_err(|error| {
         Failure::new(
             Status::Io,
             format_args!("the blobs cannot be copied: {error}"),
@@ -63,6 +65,7 @@ pub fn back_up(args: &BackupArgs) -> Result<ExitCode, Failure> {
 
 /// Makes a store from a backup, never over another one.
 pub fn restore(args: &RestoreArgs) -> Result<ExitCode, Failure> {
+    let (file, blobs) = own(&args.store)?;
     let address = &args.store.store;
     wire::keep_private();
     let records = args.source.join(RECORDS);
@@ -73,19 +76,32 @@ pub fn restore(args: &RestoreArgs) -> Result<ExitCode, Failure> {
         );
         return Err(Failure::new(Status::NoInput, message));
     }
-    if address.file().exists() || address.blobs().exists() {
+    if file.exists() || blobs.exists() {
         let message = format!("{address} is there already; move it away, or name another store");
         return Err(Failure::new(Status::CannotCreate, message));
     }
     examine(&records)?;
-    copy_folder(&args.source.join(BLOBS), &address.blobs())
-        .map_err(|error| cannot_create(&address.blobs(), &error))?;
+    copy_folder(&args.source.join(BLOBS), &blobs).map_err(|error| cannot_create(&blobs, &error))?;
     // The records come last, under their own name at once: a store is there wholly or not.
-    let draft = address.beside(".restoring");
+    let draft = beside(&file, ".restoring");
     copy_file(&records, &draft).map_err(|error| cannot_create(&draft, &error))?;
-    fs::rename(&draft, address.file()).map_err(|error| cannot_create(address.file(), &error))?;
+    fs::rename(&draft, &file).map_err(|error| cannot_create(&file, &error))?;
     output::write(&format!("{address} is restored\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file and the folder of a store that has them.
+fn own(store: &StoreArgs) -> Result<(PathBuf, PathBuf), Failure> {
+    let place = store.place()?;
+    match (place.file(), &place.blobs) {
+        (Some(file), BlobAddress::Folder(blobs)) => Ok((file.to_owned(), blobs.clone())),
+        _ => Err(Failure::new(
+            Status::Usage,
+            format_args!(
+                "{place} is no file; copy it with its own tools, first the records, then the blobs"
+            ),
+        )),
+    }
 }
 
 fn cannot_create(path: &Path, error: &io::Error) -> Failure {
@@ -98,9 +114,7 @@ fn cannot_create(path: &Path, error: &io::Error) -> Failure {
 /// Reads the whole file. Opening it also makes sure that this program can.
 fn examine(path: &Path) -> Result<(), Failure> {
     let (problems, _) = block_on(wire::examine(path))?;
-    let mut lock = path.as_os_str().to_owned();
-    lock.push(".lock");
-    let _ = fs::remove_file(PathBuf::from(lock));
+    let _ = fs::remove_file(beside(path, ".lock"));
     if problems.is_empty() {
         return Ok(());
     }

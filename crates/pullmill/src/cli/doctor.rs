@@ -95,22 +95,34 @@ async fn analysis() -> Seen {
 }
 
 async fn store(args: &DoctorArgs) -> Seen {
-    let address = &args.store.store;
-    if !address.file().exists() {
+    let place = match args.store.place() {
+        Ok(place) => place,
+        Err(failure) => return Seen::Bad(failure.to_string()),
+    };
+    let Some(file) = place.file() else {
+        return match wire::look_at(&place).await {
+            Ok((what, write)) => {
+                let millis = write.as_secs_f64() * 1000.0;
+                Seen::Good(format!("{what}; a durable write takes {millis:.1} ms"))
+            }
+            Err(failure) => Seen::Bad(failure.to_string()),
+        };
+    };
+    if !file.exists() {
         return Seen::Missing(format!(
-            "{address} is not there yet; `pullmill serve` makes it"
+            "{place} is not there yet; `pullmill serve` makes it"
         ));
     }
-    if Owner::is_served(address).await {
+    if Owner::is_served(&place).await {
         return Seen::Good(format!(
-            "a server has {address}; `/ready` and `/metrics` say how it is"
+            "a server has {place}; `/ready` and `/metrics` say how it is"
         ));
     }
-    match wire::examine(address.file()).await {
+    match wire::examine(file).await {
         Ok((problems, write)) if problems.is_empty() => {
             let millis = write.as_secs_f64() * 1000.0;
             Seen::Good(format!(
-                "{address} is whole; a durable write takes {millis:.1} ms"
+                "{place} is whole; a durable write takes {millis:.1} ms"
             ))
         }
         Ok((problems, _)) => Seen::Bad(format!("the file is damaged: {}", problems.join("; "))),

@@ -1,4 +1,4 @@
-//! `pullmill serve`: one process that receives, answers and works.
+//! `pullmill serve`: one process that receives, answers and works; `pullmill worker`: one that works for a shared store.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,39 @@ use super::store::StoreArgs;
 use crate::server::Server;
 use crate::{telemetry, wire};
 
+/// How to work.
+#[derive(Debug, Args)]
+struct WorkArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Reviews at a time; left out: one per processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256))]
+    reviews: Option<u16>,
+    /// What to log: error, warn, info, debug.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "PULLMILL_LOG",
+        default_value = "info"
+    )]
+    log: LevelFilter,
+}
+
+/// How to work beside others.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    #[command(flatten)]
+    work: WorkArgs,
+    /// Where to answer /health, /ready and /metrics; left out: nowhere.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     #[command(flatten)]
-    store: StoreArgs,
+    work: WorkArgs,
     /// Where to listen. The API answers only on a loopback address.
     #[arg(
         long,
@@ -41,22 +69,11 @@ pub struct ServeArgs {
     /// Accept secrets that could be guessed: for development only.
     #[arg(long)]
     dev: bool,
-    /// Reviews at a time; left out: one per processor.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    reviews: Option<u16>,
-    /// What to log: error, warn, info, debug.
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        env = "PULLMILL_LOG",
-        default_value = "info"
-    )]
-    log: LevelFilter,
 }
 
 /// Serves until the process is told to end.
 pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
-    telemetry::start_logs(args.log);
+    telemetry::start_logs(args.work.log);
     let secrets = secrets(&args)?;
     if secrets.is_empty() {
         tracing::warn!(
@@ -64,29 +81,60 @@ pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
             "There is no webhook secret, so every webhook is refused"
         );
     }
+    start(&args.work, Some(args.listen), Some(secrets))
+}
+
+/// Works until the process is told to end.
+pub fn work(args: &WorkerArgs) -> Result<ExitCode, Failure> {
+    telemetry::start_logs(args.work.log);
+    start(&args.work, args.listen, None)
+}
+
+fn start(
+    args: &WorkArgs,
+    listen: Option<SocketAddr>,
+    secrets: Option<Secrets>,
+) -> Result<ExitCode, Failure> {
+    let place = args.store.place()?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let reviews = args.reviews.map_or(processors, usize::from);
-    let store = args.store.store;
-    let engine = wire::engine(&store, reviews)?;
-    let server = Server {
-        engine,
-        secrets,
-        listen: args.listen,
-        socket: store.socket(),
-        reviews,
-    };
+    if place.file().is_some() {
+        let alone = |message: &str| {
+            let message = format!("{place} has one process, which {message}");
+            Err(Failure::new(Status::Usage, message))
+        };
+        if secrets.is_none() {
+            return alone("serves and works: use `pullmill serve`");
+        }
+        if reviews == 0 {
+            return alone("does its own reviews: --reviews is at least 1");
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::new(Status::Internal, error))?;
-    let served = runtime.block_on(server.run(|address| {
-        tracing::info!(event = "server.ready", address = %address, store = %store, "Listening on {address}");
-    }));
-    served.map_err(|error| {
-        Failure::new(
-            Status::Unavailable,
-            format_args!("the server cannot listen: {error}"),
-        )
+    runtime.block_on(async {
+        let engine = wire::engine(&place, reviews).await?;
+        let server = Server {
+            engine,
+            secrets,
+            listen,
+            socket: place.socket(),
+            reviews,
+        };
+        let ready = |address: Option<SocketAddr>| match address {
+            Some(address) => {
+                tracing::info!(event = "server.ready", address = %address, store = %place, "Listening on {address}");
+            }
+            None => tracing::info!(event = "server.ready", store = %place, "Working"),
+        };
+        server.run(ready).await.map_err(|error| {
+            Failure::new(
+                Status::Unavailable,
+                format_args!("the server cannot listen: {error}"),
+            )
+        })
     })?;
     Ok(ExitCode::SUCCESS)
 }

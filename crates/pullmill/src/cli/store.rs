@@ -6,19 +6,23 @@ use clap::Args;
 
 use super::failure::{Failure, Status};
 use crate::owner::Owner;
-use crate::wire::StoreAddress;
+use crate::wire::address::{BlobAddress, Place, StoreAddress};
 
 /// Which store.
 #[derive(Clone, Debug, Args)]
 pub struct StoreArgs {
-    /// Where records are kept: sqlite:FILE.
+    /// Where records are kept: sqlite:FILE, or postgres://USER@HOST/DATABASE, which many processes share.
     #[arg(
         long,
         value_name = "STORE",
         env = "PULLMILL_STORE",
+        hide_env_values = true,
         default_value = "sqlite:pullmill.db"
     )]
     pub store: StoreAddress,
+    /// Where large bodies are kept: folder:DIR. Left out for a file: beside it.
+    #[arg(long, value_name = "BLOBS", env = "PULLMILL_BLOBS")]
+    pub blobs: Option<BlobAddress>,
 }
 
 /// Whose records.
@@ -30,16 +34,22 @@ pub struct TenantArgs {
 }
 
 impl StoreArgs {
+    /// Where everything is.
+    pub fn place(&self) -> Result<Place, Failure> {
+        Place::new(self.store.clone(), self.blobs.clone())
+            .map_err(|message| Failure::new(Status::Usage, message))
+    }
+
     /// Finds who has the store. There must be one already.
     pub async fn existing(&self) -> Result<Owner, Failure> {
-        if !self.store.file().exists() {
+        let place = self.place()?;
+        if place.file().is_some_and(|file| !file.exists()) {
             let message = format!(
-                "there is no store {}; `pullmill serve` or `pullmill submit` makes one",
-                self.store
+                "there is no store {place}; `pullmill serve` or `pullmill submit` makes one"
             );
             return Err(Failure::new(Status::NoInput, message));
         }
-        Owner::find(&self.store, 1).await
+        Owner::find(&place, 1).await
     }
 }
 

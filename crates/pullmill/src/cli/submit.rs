@@ -67,12 +67,10 @@ fn file(path: &Path) -> Result<Value, Failure> {
 }
 
 async fn submit(args: &SubmitArgs, body: Value) -> Result<ExitCode, Failure> {
-    let owner = Owner::find(&args.store.store, 1).await?;
-    if args.detach && matches!(owner, Owner::Here(..)) {
-        let message = format!(
-            "no server has {}, so nobody would do the work",
-            args.store.store
-        );
+    let place = args.store.place()?;
+    let owner = Owner::find(&place, 1).await?;
+    if args.detach && owner.works() {
+        let message = format!("no server has {place}, so nobody would do the work");
         return Err(Failure::new(Status::Unavailable, message));
     }
     let started = owner.ask(Method::POST, "/api/review", Some(body)).await?;
