@@ -119,8 +119,17 @@ impl Acknowledged {
 
 #[test]
 fn random_kills_under_load_lose_nothing_and_double_nothing() {
+    kill_under_load(&Place::new());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn random_kills_under_load_lose_nothing_on_postgres() {
+    kill_under_load(&Place::postgres());
+}
+
+fn kill_under_load(place: &Place) {
     let kills = std::env::var("PULLMILL_KILLS").map_or(KILLS, |text| text.parse().unwrap());
-    let place = Place::new();
     let acknowledged = Acknowledged::default();
     let next = AtomicU64::new(1);
     let mut chance = Chance::new(kills);
@@ -138,6 +147,7 @@ fn random_kills_under_load_lose_nothing_and_double_nothing() {
             std::thread::sleep(Duration::from_millis(chance.below(100) as u64));
             server.kill();
         });
+        place.end_leases();
     }
     let server = place.serve(&[]);
     acknowledged.check(&server);
@@ -159,57 +169,67 @@ fn has_strace() -> bool {
 
 /// A server whose calls of a kind go wrong as `fault` says.
 fn traced(place: &Place, call: &str, fault: &str) -> Command {
-    let plain = place.command(&[]);
+    let plain = place.serving(&[]);
     let mut command = Command::new("strace");
     command
-        .args([
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            &format!("trace={call}"),
-            "-e",
-            &format!("inject={call}:{fault}"),
-        ])
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+        .args(["-e", &format!("inject={call}:{fault}")])
         .arg(plain.get_program())
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--webhook-secret-file",
-            "secret",
-        ])
-        .current_dir(place.path())
-        .env("PULLMILL_STORE", place.store());
+        .args(plain.get_args())
+        .current_dir(place.path());
+    for (name, value) in plain.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
     command
 }
 
 /// Ends a traced server for good; strace alone would leave it running.
-fn end(place: &Place, mut server: Server) {
-    let pid = std::fs::read_to_string(place.path().join("pullmill.db.lock")).unwrap();
-    let _ = Command::new("kill").args(["-9", pid.trim()]).status();
+fn end(mut server: Server) {
+    let tracer = server.child.id();
+    let path = format!("/proc/{tracer}/task/{tracer}/children");
+    let traced = std::fs::read_to_string(path).unwrap_or_default();
+    for pid in traced.split_whitespace() {
+        let _ = Command::new("kill").args(["-9", pid]).status();
+    }
     let _ = server.child.wait();
 }
 
 /// Kills the server at the n-th call of a kind, in a store that was used before; says whether there was an n-th call.
-fn kill_at(call: &str, number: u32) -> bool {
-    let place = Place::new();
+fn kill_at(place: &Place, call: &str, number: u32) -> bool {
     let acknowledged = Acknowledged::default();
     let server = place.serve(&[]);
     acknowledged.send_some(server.address, 1);
     server.kill();
-    let command = traced(&place, call, &format!("signal=SIGKILL:when={number}"));
+    place.end_leases();
+    let command = traced(place, call, &format!("signal=SIGKILL:when={number}"));
     let Ok(mut server) = Server::try_start(command) else {
         // It died while it started.
+        place.end_leases();
         acknowledged.check(&place.serve(&[]));
         return true;
     };
     let is_answered = acknowledged.send_some(server.address, 11);
     let has_ended = server.child.try_wait().unwrap().is_some();
-    end(&place, server);
+    end(server);
+    place.end_leases();
     acknowledged.check(&place.serve(&[]));
     has_ended || !is_answered
+}
+
+/// Kills at every `step`-th call of some kinds; those of a kind are counted per thread.
+fn kill_at_every(open: fn() -> Place, calls: &[(&str, u32)]) {
+    for (call, step) in calls {
+        let mut number = 1;
+        while number < 200 && kill_at(&open(), call, number) {
+            number += step;
+        }
+        println!("{call}: {} points", number - 1);
+    }
+}
+
+/// Every how many-th point of those that are many is tried; 1 for all.
+fn crash_every() -> u32 {
+    std::env::var("PULLMILL_CRASH_EVERY").map_or(3, |text| text.parse().unwrap())
 }
 
 #[test]
@@ -217,20 +237,67 @@ fn every_crash_point_of_a_flow_can_be_survived() {
     if !has_strace() {
         return;
     }
-    let every = std::env::var("PULLMILL_CRASH_EVERY").map_or(3, |text| text.parse().unwrap());
-    // Durable and network calls; those of a kind are counted per thread.
-    for (call, step) in [
-        ("fdatasync", 1),
-        ("fsync", 1),
-        ("sendto", 1),
-        ("writev", 1),
-        ("pwrite64", every),
-    ] {
-        let mut number = 1;
-        while number < 200 && kill_at(call, number) {
-            number += step;
+    let quick = ["fdatasync", "fsync", "sendto", "writev"].map(|call| (call, 1));
+    let calls = [&quick[..], &[("pwrite64", crash_every())]].concat();
+    kill_at_every(Place::new, &calls);
+}
+
+#[cfg(feature = "postgres")]
+mod on_postgres {
+    use pullmill_testkit::postgres;
+
+    use super::*;
+
+    #[test]
+    fn every_crash_point_of_a_flow_can_be_survived() {
+        if has_strace() {
+            // What it says to clients and to the database.
+            kill_at_every(
+                Place::postgres,
+                &[("sendto", crash_every()), ("writev", 1), ("fsync", 1)],
+            );
         }
-        println!("{call}: {} points", number - 1);
+    }
+
+    /// One server that receives and four workers: all of them are killed, their connections cut, and the database is killed too.
+    #[test]
+    fn workers_and_the_database_may_die_at_any_time() {
+        let mut database = postgres::Server::start().unwrap();
+        let place = Place::of(tempfile::tempdir().unwrap(), database.address());
+        let receive = || place.serve(&["--reviews", "0"]);
+        let work = || place.work(&["--reviews", "1"]);
+        let mut front = receive();
+        let mut workers: Vec<Server> = (0..4).map(|_| work()).collect();
+        let acknowledged = Acknowledged::default();
+        let rounds = std::env::var("PULLMILL_ROUNDS").map_or(16, |text| text.parse().unwrap());
+        let mut chance = Chance::new(rounds);
+        for round in 0..rounds {
+            acknowledged.send_some(front.address, round * 10);
+            match round % 4 {
+                0 => {
+                    let worker = workers.remove(chance.below(4));
+                    worker.kill();
+                    place.end_leases();
+                    workers.push(work());
+                }
+                1 => {
+                    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                               WHERE application_name = 'pullmill'";
+                    postgres::query(place.store(), sql).unwrap();
+                }
+                2 => {
+                    front.kill();
+                    front = receive();
+                }
+                _ => database.crash().unwrap(),
+            }
+        }
+        place.end_leases();
+        acknowledged.check(&front);
+        let count = acknowledged.deliveries.lock().unwrap().len();
+        let reviews = acknowledged.reviews.lock().unwrap().len();
+        assert!(count as u64 > rounds, "only {count} were acknowledged");
+        println!("{rounds} rounds, {count} deliveries and {reviews} reviews, none lost, none doubled");
     }
 }
 
@@ -258,7 +325,7 @@ fn a_disk_that_cannot_sync_is_never_believed_again() {
     assert_eq!(after, BTreeSet::from([&503]), "{statuses:?}");
     assert_eq!(server.get("/ready").status, 503);
     assert_eq!(server.get("/health").status, 200);
-    end(&place, server);
+    end(server);
     acknowledged.check(&place.serve(&[]));
 }
 

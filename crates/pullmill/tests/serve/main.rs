@@ -21,6 +21,31 @@ fn review(server: &Server, label: &str, code: &str) -> String {
     answer.json()["reviewId"].as_str().unwrap().to_owned()
 }
 
+/// One test per scenario and store.
+macro_rules! on_every_store {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[test] fn $name() { super::$name(&super::Place::new()); })*
+        }
+        #[cfg(feature = "postgres")]
+        mod on_postgres {
+            $(#[test] fn $name() { super::$name(&super::Place::postgres()); })*
+        }
+    };
+}
+
+on_every_store!(
+    a_signed_delivery_is_taken_once_and_remembered,
+    submitted_code_is_reviewed_and_can_be_followed,
+    a_request_is_answered_once_under_one_key,
+    cancelling_ends_the_child_that_works,
+    what_cannot_be_done_is_a_dead_letter_that_can_be_put_back,
+    a_server_that_was_killed_goes_on_where_it_was,
+    a_review_that_is_interrupted_four_times_is_no_poison,
+    health_says_what_is_so,
+    bad_submissions_are_told_what_is_wrong,
+);
+
 /// Code that takes the analysis a while.
 fn slow() -> String {
     let part = |number: u32| {
@@ -31,9 +56,7 @@ fn slow() -> String {
     (0..20_000).map(part).collect()
 }
 
-#[test]
-fn a_signed_delivery_is_taken_once_and_remembered() {
-    let place = Place::new();
+fn a_signed_delivery_is_taken_once_and_remembered(place: &Place) {
     let server = place.serve(&[]);
     let body = pull_request("opened", 7, "abc");
     let first = server.deliver("d-1", "pull_request", &body);
@@ -292,9 +315,7 @@ fn the_api_is_for_this_machine() {
     );
 }
 
-#[test]
-fn submitted_code_is_reviewed_and_can_be_followed() {
-    let place = Place::new();
+fn submitted_code_is_reviewed_and_can_be_followed(place: &Place) {
     let server = place.serve(&[]);
     let id = review(&server, "one", WEAK);
     let execution = server.over(&id);
@@ -343,9 +364,7 @@ fn submitted_code_is_reviewed_and_can_be_followed() {
     assert!(followed.contains("medium a.py:5"), "{followed}");
 }
 
-#[test]
-fn a_request_is_answered_once_under_one_key() {
-    let place = Place::new();
+fn a_request_is_answered_once_under_one_key(place: &Place) {
     let server = place.serve(&[]);
     let send = |code: &str, key: &str| {
         let headers = [
@@ -367,9 +386,7 @@ fn a_request_is_answered_once_under_one_key() {
     assert_ne!(send("x = 1\n", "two").1, id);
 }
 
-#[test]
-fn bad_submissions_are_told_what_is_wrong() {
-    let place = Place::new();
+fn bad_submissions_are_told_what_is_wrong(place: &Place) {
     let server = place.serve(&[]);
     let send = |body: Value| {
         let answer = server.post("/api/review", &body);
@@ -423,9 +440,7 @@ fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-#[test]
-fn cancelling_ends_the_child_that_works() {
-    let place = Place::new();
+fn cancelling_ends_the_child_that_works(place: &Place) {
     let server = place.serve(&["--reviews", "1"]);
     let id = review(&server, "slow", &slow());
     wait_for("the child", || children(&server) == 1);
@@ -444,13 +459,11 @@ fn cancelling_ends_the_child_that_works() {
     assert_eq!(server.over(&next)["status"], "succeeded");
 }
 
-#[test]
-fn what_cannot_be_done_is_a_dead_letter_that_can_be_put_back() {
-    let place = Place::new();
+fn what_cannot_be_done_is_a_dead_letter_that_can_be_put_back(place: &Place) {
     let server = place.serve(&["--reviews", "1"]);
     let slow = review(&server, "slow", &slow());
     let id = review(&server, "lost", WEAK);
-    let blobs = place.path().join("pullmill.db.blobs/payload");
+    let blobs = place.blobs().join("payload");
     let kept = place.path().join("kept");
     // Its input is gone when its turn comes.
     let shown = server.get(&format!("/api/executions/{id}")).json();
@@ -489,9 +502,7 @@ fn what_cannot_be_done_is_a_dead_letter_that_can_be_put_back() {
     assert_eq!(missing.status.code(), Some(66));
 }
 
-#[test]
-fn a_server_that_was_killed_goes_on_where_it_was() {
-    let place = Place::new();
+fn a_server_that_was_killed_goes_on_where_it_was(place: &Place) {
     let server = place.serve(&["--reviews", "1"]);
     let slow = review(&server, "slow", &slow());
     let next = review(&server, "next", WEAK);
@@ -503,9 +514,7 @@ fn a_server_that_was_killed_goes_on_where_it_was() {
     assert_eq!(server.over(&slow)["status"], "cancelled");
 }
 
-#[test]
-fn a_review_that_is_interrupted_four_times_is_no_poison() {
-    let place = Place::new();
+fn a_review_that_is_interrupted_four_times_is_no_poison(place: &Place) {
     let mut id = None;
     for _ in 0..4 {
         let mut server = place.serve(&["--reviews", "1"]);
@@ -604,9 +613,7 @@ fn the_command_line_works_without_a_server() {
     assert_eq!(doctor.matches("ok  ").count(), 3, "{doctor}");
 }
 
-#[test]
-fn health_says_what_is_so() {
-    let place = Place::new();
+fn health_says_what_is_so(place: &Place) {
     let server = place.serve(&[]);
     assert_eq!(server.get("/health").json()["status"], "healthy");
     assert_eq!(server.get("/api/health").status, 200);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,36 +10,60 @@ use pullmill_core::signature::Secrets;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take before a test gives up: longer than a lease.
+pub const PATIENCE: Duration = Duration::from_secs(100);
 const SECRET: &str = "a secret that is long enough for everybody";
 
 pub fn secrets() -> Secrets {
     Secrets::new(vec![SECRET.as_bytes().to_vec()], false).unwrap()
 }
 
-/// A folder with a store and its secret.
+/// A folder with a secret and blobs, and a store in it or elsewhere.
 pub struct Place {
     pub folder: TempDir,
+    store: String,
 }
 
 impl Place {
+    /// With a file.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = format!("sqlite:{}", folder.path().join("pullmill.db").display());
+        Self::of(folder, store)
+    }
+
+    /// With a database of a server.
+    #[cfg(feature = "postgres")]
+    pub fn postgres() -> Self {
+        Self::of(
+            tempfile::tempdir().unwrap(),
+            pullmill_testkit::postgres::fresh(),
+        )
+    }
+
+    pub fn of(folder: TempDir, store: String) -> Self {
         std::fs::write(folder.path().join("secret"), SECRET).unwrap();
-        Self { folder }
+        Self { folder, store }
     }
 
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn store(&self) -> String {
-        format!("sqlite:{}", self.path().join("pullmill.db").display())
+    pub fn store(&self) -> &str {
+        &self.store
+    }
+
+    pub fn blobs(&self) -> PathBuf {
+        self.path().join("pullmill.db.blobs")
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pullmill"));
+        if !self.store.starts_with("sqlite:") {
+            let blobs = format!("folder:{}", self.blobs().display());
+            command.env("PULLMILL_BLOBS", blobs);
+        }
         command
             .current_dir(self.path())
             .env("PULLMILL_STORE", self.store())
@@ -65,11 +89,33 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Lets the leases of the dead run out at once, instead of after a minute; of those who live, too.
+    pub fn end_leases(&self) {
+        // A file's leases end when it is opened.
+        if self.store.starts_with("sqlite:") {
+            return;
+        }
+        let sql = "UPDATE pullmill_record SET due = due - 60000 WHERE held IS NOT NULL AND queue IS NOT NULL";
+        // A server that has just been killed may not be back yet, or be killed while it does it.
+        let _ = pullmill_testkit::postgres::query(self.store(), sql);
+    }
+
+    #[cfg(feature = "postgres")]
+    pub fn work(&self, more: &[&str]) -> Server {
+        let mut arguments = vec!["worker", "--listen", "127.0.0.1:0"];
+        arguments.extend(more);
+        Server::start(self.command(&arguments))
+    }
+
     pub fn serve(&self, more: &[&str]) -> Server {
+        Server::start(self.serving(more))
+    }
+
+    pub fn serving(&self, more: &[&str]) -> Command {
         let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
         arguments.extend(["--webhook-secret-file", "secret"]);
         arguments.extend(more);
-        Server::start(self.command(&arguments))
+        self.command(&arguments)
     }
 }
 
@@ -145,7 +191,13 @@ impl Server {
     pub fn over(&self, id: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = self.get(&format!("/api/executions/{id}")).json();
+            let answer = self.get(&format!("/api/executions/{id}"));
+            if answer.status == 503 {
+                // Its store is on the way back.
+                assert!(Instant::now() < deadline, "{answer:?}");
+                continue;
+            }
+            let answer = answer.json();
             let execution = answer["execution"].clone();
             if execution["notified_at"].is_string() {
                 return execution;
