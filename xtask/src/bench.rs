@@ -79,8 +79,8 @@ const BENCHES: [Bench; 8] = [
     },
     Bench {
         name: "store",
-        what: "the store through its port beside plain SQL",
-        run: store::sqlite,
+        what: "stores through their port beside plain SQL",
+        run: store::stores,
     },
 ];
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pullmill_adapters::clock::{ServerClock, SystemClock};
 use pullmill_adapters::store::postgres::{OpenError, PostgresStore};
 use pullmill_core::id::{QueueName, TenantId};
 use pullmill_core::ports::batch::{Batch, Expect, Write};
@@ -93,6 +94,20 @@ async fn stores_that_start_together_agree_on_who_makes_the_table() {
     stores[0].commit(put(&clock, Expect::Absent)).await.unwrap();
     let found = stores[7].get(&[key()], clock.now()).await.unwrap();
     assert!(found[0].is_some());
+}
+
+/// All who share a database go by its clock, so a wrong one does not steal leases or keep them for ever.
+#[tokio::test]
+async fn a_clock_that_is_an_hour_off_is_set_by_the_database() {
+    let hour = Duration::from_secs(3600);
+    for wrong in [SystemClock.now() + hour, SystemClock.now() - hour] {
+        let clock = Arc::new(ServerClock::default());
+        clock.set(wrong, SystemClock.now(), SystemClock.now());
+        let follows = Some(Arc::clone(&clock));
+        let store = PostgresStore::open(&fresh(), clock.clone(), follows).await;
+        assert!(store.is_ok());
+        assert!(clock.ahead().abs() < 5000, "{} ms", clock.ahead());
+    }
 }
 
 #[tokio::test]

@@ -175,6 +175,7 @@ fn certify(data: &Path) -> io::Result<()> {
     command.args(["-pkeyopt", "ec_paramgen_curve:prime256v1"]);
     command.args(["-subj", "/CN=localhost"]);
     command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
+    command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
     succeeds(command.arg("-keyout").arg(&key).arg("-out").arg(&certificate))?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
     fs::copy(&certificate, data.with_file_name("server.crt"))?;

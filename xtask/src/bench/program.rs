@@ -24,7 +24,8 @@ impl Programs {
     pub(crate) fn build(root: &Path) -> Result<Self> {
         cargo(root, &["-p", "pullmill"])?;
         cargo(root, &["-p", "pullmill-analysis", "--example", "parse"])?;
-        cargo(root, &["-p", "pullmill-adapters", "--example", "store"])?;
+        let store = ["-p", "pullmill-adapters", "--features", "postgres"];
+        cargo(root, &[&store[..], &["--example", "store"]].concat())?;
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let release = target.join("release");

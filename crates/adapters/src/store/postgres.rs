@@ -3,13 +3,13 @@
 mod connect;
 mod listen;
 mod rows;
+mod share;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Object, Pool};
 use futures_util::future::{Either, select};
 use pullmill_core::id::QueueName;
 use pullmill_core::ports::Source;
@@ -29,6 +29,7 @@ pub use connect::OpenError;
 use connect::{Connector, failed};
 use listen::Bell;
 use rows::{COLUMNS, Columns, WIDTH, number};
+use share::{Connections, Turn};
 
 use crate::clock::ServerClock;
 
@@ -43,7 +44,9 @@ const BRIEFLY: Duration = Duration::from_millis(20);
 ///
 /// Must be opened and used inside a Tokio runtime.
 pub struct PostgresStore {
-    pool: Pool,
+    connections: Connections,
+    /// The table's number, which tells several in one database apart.
+    table: u32,
     clock: Arc<dyn Clock>,
     bell: Arc<Bell>,
     listening: tokio::task::JoinHandle<()>,
@@ -61,24 +64,24 @@ impl PostgresStore {
         follows: Option<Arc<ServerClock>>,
     ) -> Result<Self, OpenError> {
         let connector = Connector::parse(address)?;
-        let pool = connector.pool()?;
-        let mut client = pool.get().await.map_err(failed)?;
+        let mut client = connector.connect().await.map_err(failed)?;
         connect::prepare(&mut client).await?;
         if let Some(follows) = &follows {
             listen::follow(&client, follows).await.map_err(failed)?;
         }
-        let sql = "SELECT 'pullmill_' || 'pullmill_record'::regclass::oid";
-        let channel: String = client.query_one(sql, &[]).await.map_err(failed)?.get(0);
+        let sql = "SELECT 'pullmill_record'::regclass::oid";
+        let table: u32 = client.query_one(sql, &[]).await.map_err(failed)?.get(0);
         let bell = Arc::new(Bell::default());
         let listener = listen::Listener {
-            connector,
-            channel,
+            connector: connector.clone(),
+            channel: format!("pullmill_{table}"),
             clock: Arc::clone(&clock),
             follows,
             bell: Arc::clone(&bell),
         };
         Ok(Self {
-            pool,
+            connections: Connections::new(connector),
+            table,
             clock,
             bell,
             listening: tokio::spawn(listener.run()),
@@ -92,8 +95,8 @@ impl PostgresStore {
             .await
     }
 
-    async fn client(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(unavailable)
+    async fn turn(&self) -> Result<Turn, StoreError> {
+        self.connections.turn().await.map_err(unavailable)
     }
 
     /// Asks for rows by a statement that is prepared once per connection.
@@ -102,9 +105,9 @@ impl PostgresStore {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await.map_err(unavailable)?;
-        let rows = client.query(&statement, parameters).await;
+        let turn = self.turn().await?;
+        let statement = turn.prepare(sql).await.map_err(unavailable)?;
+        let rows = turn.query(&statement, parameters).await;
         rows.map_err(unavailable)
     }
 
@@ -114,9 +117,9 @@ impl PostgresStore {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<T, StoreError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await.map_err(unavailable)?;
-        let row = client.query_one(&statement, parameters).await;
+        let turn = self.turn().await?;
+        let statement = turn.prepare(sql).await.map_err(unavailable)?;
+        let row = turn.query_one(&statement, parameters).await;
         row.and_then(|row| row.try_get(0)).map_err(unavailable)
     }
 
@@ -244,11 +247,11 @@ fn plain(text: &str) -> String {
 #[async_trait]
 impl Store for PostgresStore {
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        let columns = Columns::of(&batch);
-        let client = self.client().await?;
-        let sql = "SELECT pullmill_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-        let statement = client.prepare_cached(sql).await.map_err(unavailable)?;
-        let done = client.query_one(&statement, &columns.parameters()).await;
+        let columns = Columns::of(&batch, self.table);
+        let turn = self.turn().await?;
+        let sql = "SELECT pullmill_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+        let statement = turn.prepare(sql).await.map_err(unavailable)?;
+        let done = turn.query_one(&statement, &columns.parameters()).await;
         done.map(drop).map_err(uncommitted)
     }
 

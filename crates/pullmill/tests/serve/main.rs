@@ -624,6 +624,76 @@ fn health_says_what_is_so(place: &Place) {
     }
 }
 
+#[cfg(feature = "postgres")]
+mod with_a_database {
+    use pullmill_testkit::postgres::CERTIFICATE;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_does_what_a_server_without_reviews_received() {
+        let place = Place::postgres();
+        let server = place.serve(&["--reviews", "0"]);
+        let id = review(&server, "one", WEAK);
+        let worker = place.work(&["--reviews", "1"]);
+        assert_eq!(server.over(&id)["status"], "succeeded");
+        assert_eq!(worker.get("/ready").status, 200);
+        assert_eq!(worker.get("/api/executions").status, 404);
+        assert_eq!(worker.ask("POST", "/webhook", &[], b"{}").status, 404);
+        // The command line asks the database itself, and leaves the work to others.
+        std::fs::write(place.path().join("a.py"), WEAK).unwrap();
+        let printed = place.printed(&["submit", "a.py"]);
+        assert!(printed.contains("execution.succeeded"), "{printed}");
+        let detached = place.printed(&["submit", "a.py", "--detach"]);
+        assert_eq!(server.over(detached.trim())["status"], "succeeded");
+        let listed = place.printed(&["executions", "list"]);
+        assert_eq!(listed.matches("succeeded").count(), 3, "{listed}");
+    }
+
+    #[test]
+    fn connections_are_secured_and_the_certificate_is_checked() {
+        let place = Place::postgres();
+        let store = place.store().replace("sslmode=disable", "sslmode=require");
+        let doctor = |trusted: &str| {
+            let mut command = place.command(&["doctor", "--store", &store]);
+            let output = command.env("SSL_CERT_FILE", trusted).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let certificate = std::env::var(CERTIFICATE).unwrap();
+        let printed = doctor(&certificate);
+        assert!(printed.contains("ok   store      Postgres"), "{printed}");
+        let printed = doctor("/dev/null");
+        assert!(printed.contains("BAD  store"), "{printed}");
+        assert!(printed.contains("certificate"), "{printed}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        let place = Place::postgres();
+        let said = |arguments: &[&str]| {
+            let mut command = place.command(arguments);
+            let output = command.env_remove("PULLMILL_BLOBS").output().unwrap();
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            (output.status.code().unwrap(), text)
+        };
+        let (status, text) = said(&["worker"]);
+        assert_eq!(status, 64);
+        assert!(text.contains("--blobs folder:DIR"), "{text}");
+        let (status, text) = said(&["worker", "--store", "sqlite:a.db"]);
+        assert_eq!(status, 64);
+        assert!(text.contains("use `pullmill serve`"), "{text}");
+        let (status, text) = said(&["backup", "copy", "--blobs", "folder:b"]);
+        assert_eq!(status, 64);
+        assert!(text.contains("is no file"), "{text}");
+        let nowhere = "postgres://octo:secret-word@127.0.0.1:1/none";
+        let (status, text) = said(&["worker", "--store", nowhere, "--blobs", "folder:b"]);
+        assert_eq!(status, 69);
+        assert!(text.contains("refused") && !text.contains("secret-word"), "{text}");
+        let (status, _) = said(&["serve", "--store", "sqlite:a.db", "--reviews", "0"]);
+        assert_eq!(status, 64);
+    }
+}
+
 /// Every payload that GitHub publishes is accepted, or ignored with a reason.
 #[test]
 fn every_published_payload_gets_an_answer() {

@@ -89,17 +89,6 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Lets the leases of the dead run out at once, instead of after a minute; of those who live, too.
-    pub fn end_leases(&self) {
-        // A file's leases end when it is opened.
-        if self.store.starts_with("sqlite:") {
-            return;
-        }
-        let sql = "UPDATE pullmill_record SET due = due - 60000 WHERE held IS NOT NULL AND queue IS NOT NULL";
-        // A server that has just been killed may not be back yet, or be killed while it does it.
-        let _ = pullmill_testkit::postgres::query(self.store(), sql);
-    }
-
     #[cfg(feature = "postgres")]
     pub fn work(&self, more: &[&str]) -> Server {
         let mut arguments = vec!["worker", "--listen", "127.0.0.1:0"];

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use pullmill_core::ports::Source;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::SslMode;
@@ -13,9 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// The format this program writes.
 const FORMAT: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
-/// Connections of one process, the one that listens aside.
-const CONNECTIONS: usize = 16;
-/// How long a connection, or a turn with one, may take to come.
+/// How long a connection may take to come.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a peer may be silent before it counts as gone.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -87,23 +84,12 @@ impl Connector {
         Ok(Self { config, tls })
     }
 
-    pub(super) fn pool(&self) -> Result<Pool, OpenError> {
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
-        let manager = Manager::from_config(self.config.clone(), self.tls.clone(), recycling);
-        let set_up = Hook::async_fn(|client, _| {
-            Box::pin(async move { set_up(client).await.map_err(HookError::Backend) })
-        });
-        Pool::builder(manager)
-            .max_size(CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(PATIENCE))
-            .post_create(set_up)
-            .build()
-            .map_err(failed)
+    /// A connection that is set up. It is driven until its client is dropped.
+    pub(super) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        tokio::spawn(connection);
+        set_up(&client).await?;
+        Ok(client)
     }
 }
 
@@ -120,15 +106,15 @@ fn tls(mode: SslMode) -> Result<ClientConfig, OpenError> {
     Ok(config.with_no_client_auth())
 }
 
-/// Makes a connection confirm only what is on the disk, and give up rather than wait for ever.
+/// Makes a connection confirm only what is on the disk, give up rather than wait for ever, and plan each statement once.
 async fn set_up(client: &Client) -> Result<(), tokio_postgres::Error> {
     let sql = "SELECT set_config('synchronous_commit', 'on', FALSE) WHERE current_setting('synchronous_commit') = 'off';
-               SET statement_timeout = '15s'; SET lock_timeout = '10s'";
+               SET statement_timeout = '15s'; SET lock_timeout = '10s'; SET plan_cache_mode = force_generic_plan";
     client.batch_execute(sql).await
 }
 
 /// Refuses a database that cannot keep promises, and makes the table where there is none.
-pub(super) async fn prepare(client: &mut deadpool_postgres::Object) -> Result<(), OpenError> {
+pub(super) async fn prepare(client: &mut Client) -> Result<(), OpenError> {
     let sql = "SELECT current_setting('fsync'), current_setting('full_page_writes'),
                       current_setting('synchronous_commit'), current_setting('server_encoding')";
     let row = client.query_one(sql, &[]).await.map_err(failed)?;

@@ -7,6 +7,7 @@ use pullmill_core::ports::store::{
     Draft, Due, Epoch, IndexKey, Key, Record, Second, Version,
 };
 use pullmill_core::time::Timestamp;
+use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -52,6 +53,7 @@ pub(super) fn record(row: &Row) -> Result<Record, Source> {
 #[derive(Default)]
 pub(super) struct Columns<'b> {
     now: i64,
+    names: Vec<i64>,
     places: Vec<i32>,
     kinds: Vec<&'static str>,
     expects: Vec<Option<&'static str>>,
@@ -73,8 +75,8 @@ pub(super) struct Columns<'b> {
 }
 
 impl<'b> Columns<'b> {
-    /// The columns of a batch.
-    pub(super) fn of(batch: &'b Batch) -> Self {
+    /// The columns of a batch for a table whose number is `table`.
+    pub(super) fn of(batch: &'b Batch, table: u32) -> Self {
         let mut writes: Vec<(usize, &Write)> = batch.writes().iter().enumerate().collect();
         writes.sort_by_key(|(_, write)| write.key());
         let mut columns = Self {
@@ -83,7 +85,12 @@ impl<'b> Columns<'b> {
         };
         for (place, write) in writes {
             columns.add(place, write);
+            if relies_on_absence(write) {
+                columns.names.push(name(write.key(), table));
+            }
         }
+        columns.names.sort_unstable();
+        columns.names.dedup();
         columns
     }
 
@@ -143,9 +150,10 @@ impl<'b> Columns<'b> {
     }
 
     /// The parameters of `pullmill_commit`, in its order.
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 19] {
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 20] {
         [
             &self.now,
+            &self.names,
             &self.places,
             &self.kinds,
             &self.expects,
@@ -166,6 +174,27 @@ impl<'b> Columns<'b> {
             &self.mosts,
         ]
     }
+}
+
+/// Whether a write makes or removes a record, or holds only as long as there is none.
+fn relies_on_absence(write: &Write) -> bool {
+    match write {
+        Write::Put { expect, .. } | Write::Check { expect, .. } => *expect == Expect::Absent,
+        Write::Delete { .. } | Write::Poke { .. } | Write::Add { .. } => true,
+    }
+}
+
+/// What stands for a key where a record cannot be locked because it is not there. Two keys that share one only wait for each other.
+fn name(key: &Key, table: u32) -> i64 {
+    let digest = Sha256::new()
+        .chain_update(table.to_be_bytes())
+        .chain_update(&key.pk)
+        .chain_update([0])
+        .chain_update(&key.sk)
+        .finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(first)
 }
 
 /// The database's integers have a sign. Versions never get there.
