@@ -29,7 +29,7 @@ pub use connect::OpenError;
 use connect::{Connector, failed};
 use listen::Bell;
 use rows::{COLUMNS, Columns, WIDTH, number};
-use share::{Connections, Turn};
+use share::Connections;
 
 use crate::clock::ServerClock;
 
@@ -37,6 +37,8 @@ use crate::clock::ServerClock;
 const CONFLICT: &str = "PM001";
 /// How often a poll looks by itself, whatever it is told.
 const POLL: Duration = Duration::from_secs(1);
+/// How often something is asked whose connection breaks.
+const ATTEMPTS: u32 = 3;
 /// What is due and cannot be had is held by somebody for a moment.
 const BRIEFLY: Duration = Duration::from_millis(20);
 
@@ -95,20 +97,30 @@ impl PostgresStore {
             .await
     }
 
-    async fn turn(&self) -> Result<Turn, StoreError> {
-        self.connections.turn().await.map_err(unavailable)
-    }
-
-    /// Asks for rows by a statement that is prepared once per connection.
+    /// Asks for rows by a statement that is prepared once per connection. A connection that turns out to be dead is replaced.
     async fn query(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let turn = self.turn().await?;
-        let statement = turn.prepare(sql).await.map_err(unavailable)?;
-        let rows = turn.query(&statement, parameters).await;
-        rows.map_err(unavailable)
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.query_once(sql, parameters).await {
+                Err(error) if error.is_closed() && attempt < ATTEMPTS => {}
+                answer => return answer.map_err(unavailable),
+            }
+        }
+    }
+
+    async fn query_once(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let turn = self.connections.turn().await?;
+        let statement = turn.prepare(sql).await?;
+        turn.query(&statement, parameters).await
     }
 
     /// Asks for one value.
@@ -117,10 +129,9 @@ impl PostgresStore {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<T, StoreError> {
-        let turn = self.turn().await?;
-        let statement = turn.prepare(sql).await.map_err(unavailable)?;
-        let row = turn.query_one(&statement, parameters).await;
-        row.and_then(|row| row.try_get(0)).map_err(unavailable)
+        let rows = self.query(sql, parameters).await?;
+        let row = rows.first().ok_or_else(|| unavailable("there is no row"))?;
+        row.try_get(0).map_err(unavailable)
     }
 
     async fn lease_due(
@@ -248,7 +259,7 @@ fn plain(text: &str) -> String {
 impl Store for PostgresStore {
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let columns = Columns::of(&batch, self.table);
-        let turn = self.turn().await?;
+        let turn = self.connections.turn().await.map_err(unavailable)?;
         let sql = "SELECT pullmill_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
         let statement = turn.prepare(sql).await.map_err(unavailable)?;
         let done = turn.query_one(&statement, &columns.parameters()).await;

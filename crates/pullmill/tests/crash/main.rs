@@ -101,8 +101,9 @@ impl Acknowledged {
                 over = server.over(id);
             }
             assert_eq!(over["status"], "succeeded", "{over:#}");
-            let events = server.get(&format!("/api/executions/{id}/events")).json();
-            let events = events["events"].as_array().unwrap();
+            let answer = server.get_at_last(&format!("/api/executions/{id}/events"));
+            let events = answer.json()["events"].clone();
+            let events = events.as_array().unwrap_or_else(|| panic!("{answer:?}"));
             let completed = |event: &&Value| event["type"] == "step.completed";
             assert_eq!(
                 events.iter().filter(completed).count(),

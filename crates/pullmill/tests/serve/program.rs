@@ -166,6 +166,18 @@ impl Server {
         self.ask("GET", path, &[], b"")
     }
 
+    /// The same when its store is back, and it has served others.
+    pub fn get_at_last(&self, path: &str) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(path);
+            if !matches!(answer.status, 429 | 503) || Instant::now() > deadline {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json")];
         self.ask("POST", path, &headers, body.to_string().as_bytes())
@@ -180,13 +192,7 @@ impl Server {
     pub fn over(&self, id: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = self.get(&format!("/api/executions/{id}"));
-            if answer.status == 503 {
-                // Its store is on the way back.
-                assert!(Instant::now() < deadline, "{answer:?}");
-                continue;
-            }
-            let answer = answer.json();
+            let answer = self.get_at_last(&format!("/api/executions/{id}")).json();
             let execution = answer["execution"].clone();
             if execution["notified_at"].is_string() {
                 return execution;
