@@ -1,3 +1,5 @@
 //! Blobs, one technology each.
 
 pub mod folder;
+#[cfg(feature = "aws")]
+pub mod s3;

@@ -1,6 +1,8 @@
 //! Every technology the reviewer talks to, one file each.
 
 pub mod analyzer;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod blob;
 pub mod clock;
 pub mod git;

@@ -1,5 +1,7 @@
 //! Stores, one technology each. A store is also its own queue where the records are at hand.
 
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 mod hints;
 pub mod pack;
 #[cfg(feature = "postgres")]

@@ -30,6 +30,7 @@ async fn open() -> Subject {
         store: store.clone(),
         queue: store,
         clock,
+        forgets: false,
         keeps: Box::new(()),
     }
 }

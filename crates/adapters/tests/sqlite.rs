@@ -26,6 +26,7 @@ async fn open() -> Subject {
         store: store.clone(),
         queue: store,
         clock,
+        forgets: false,
         keeps: Box::new(folder),
     }
 }

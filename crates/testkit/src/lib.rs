@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod chance;
 pub mod clock;
+pub mod moto;
 pub mod postgres;
 pub mod queue;
 pub mod records;
@@ -28,6 +29,8 @@ pub struct Subject {
     pub queue: Arc<dyn Queue>,
     /// The clock it was given.
     pub clock: Arc<ManualClock>,
+    /// Whether its back end removes by itself what is past its deadline, so that a sweep has nothing to do.
+    pub forgets: bool,
     /// What must live as long as the test: a folder, a server.
     pub keeps: Box<dyn std::any::Any + Send>,
 }

@@ -18,6 +18,7 @@ async fn open() -> Subject {
         store: store.clone(),
         queue: store,
         clock,
+        forgets: false,
         keeps: Box::new(()),
     }
 }

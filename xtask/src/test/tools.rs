@@ -82,7 +82,8 @@ fn fetch_one(folder: &Path, fetched: &Fetched) -> Result<()> {
     Ok(())
 }
 
-fn folder(root: &Path) -> PathBuf {
+/// Where what is fetched is kept.
+pub(super) fn folder(root: &Path) -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     root.join(target).join("tools")
