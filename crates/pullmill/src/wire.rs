@@ -6,16 +6,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "aws")]
+use pullmill_adapters::aws;
 use pullmill_adapters::blob::folder::FolderBlobs;
+#[cfg(feature = "aws")]
+use pullmill_adapters::blob::s3::S3Blobs;
 #[cfg(feature = "postgres")]
 use pullmill_adapters::clock::ServerClock;
 use pullmill_adapters::clock::SystemClock;
+#[cfg(feature = "aws")]
+use pullmill_adapters::store::dynamodb::DynamoStore;
 #[cfg(feature = "postgres")]
 use pullmill_adapters::store::postgres::{self, PostgresStore};
 use pullmill_adapters::store::sqlite::{self, OpenError, SqliteStore};
 use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::clock::Clock;
-use pullmill_core::ports::store::Store as _;
+use pullmill_core::ports::queue::Queue;
+use pullmill_core::ports::store::Store;
 use pullmill_engine::agents::Agent;
 use pullmill_engine::agents::snippet::SnippetAgent;
 use pullmill_engine::{Engine, Ports, Settings, workflow};
@@ -49,46 +56,72 @@ pub async fn engine(place: &Place, reviews: usize) -> Result<Engine, Failure> {
 }
 
 async fn ports(place: &Place) -> Result<Ports, Failure> {
-    let blobs = blobs(&place.blobs);
+    let blobs = blobs(&place.blobs).await?;
     match &place.records {
         StoreAddress::Sqlite(path) => {
             let store = SqliteStore::open(path, clock()).map_err(|error| failure(&error))?;
-            let store = Arc::new(store);
-            Ok(Ports {
-                store: store.clone(),
-                queue: store,
-                blobs,
-                clock: clock(),
-            })
+            Ok(on(Arc::new(store), blobs, clock()))
         }
         #[cfg(feature = "postgres")]
         StoreAddress::Postgres(address) => {
             let (store, clock) = open_postgres(address).await?;
-            Ok(Ports {
-                store: store.clone(),
-                queue: store,
-                blobs,
-                clock,
-            })
+            Ok(on(store, blobs, clock))
         }
+        #[cfg(feature = "aws")]
+        StoreAddress::DynamoDb(table) => Ok(on(open_dynamodb(table).await?, blobs, clock())),
         #[cfg(not(feature = "postgres"))]
         StoreAddress::Postgres(_) => Err(not_built("Postgres", "postgres")),
+        #[cfg(not(feature = "aws"))]
+        StoreAddress::DynamoDb(_) => Err(not_built("DynamoDB", "aws")),
     }
 }
 
-fn blobs(address: &BlobAddress) -> Arc<dyn Blobs> {
+/// A store that is also its queue.
+fn on<S: Store + Queue + 'static>(
+    store: Arc<S>,
+    blobs: Arc<dyn Blobs>,
+    clock: Arc<dyn Clock>,
+) -> Ports {
+    Ports {
+        store: store.clone(),
+        queue: store,
+        blobs,
+        clock,
+    }
+}
+
+async fn blobs(address: &BlobAddress) -> Result<Arc<dyn Blobs>, Failure> {
     match address {
-        BlobAddress::Folder(path) => Arc::new(FolderBlobs::new(path.clone())),
+        BlobAddress::Folder(path) => Ok(Arc::new(FolderBlobs::new(path.clone()))),
+        #[cfg(feature = "aws")]
+        BlobAddress::S3 { bucket, prefix } => {
+            let configuration = aws::configuration().await;
+            Ok(Arc::new(S3Blobs::new(&configuration, bucket, prefix)))
+        }
+        #[cfg(not(feature = "aws"))]
+        BlobAddress::S3 { .. } => Err(not_built("S3", "aws")),
     }
 }
 
 /// What to tell somebody whose program lacks a back end.
-#[cfg(not(feature = "postgres"))]
+#[cfg(not(all(feature = "postgres", feature = "aws")))]
 fn not_built(what: &str, feature: &str) -> Failure {
     Failure::new(
         Status::Config,
         format_args!("this pullmill was built without {what}; build it with `--features {feature}`"),
     )
+}
+
+#[cfg(feature = "aws")]
+async fn open_dynamodb(table: &str) -> Result<Arc<DynamoStore>, Failure> {
+    let configuration = aws::configuration().await;
+    let opened = DynamoStore::open(&configuration, table, clock()).await;
+    opened.map(Arc::new).map_err(|error| {
+        Failure::new(
+            Status::Unavailable,
+            format_args!("the table {table} cannot be used: {error}"),
+        )
+    })
 }
 
 /// A database, and the clock that all who use it share.
@@ -133,22 +166,19 @@ pub async fn examine(path: &Path) -> Result<(Vec<String>, Duration), Failure> {
 
 /// Looks at a store that many share: says what it is, and how long a durable write takes.
 pub async fn look_at(place: &Place) -> Result<(String, Duration), Failure> {
-    #[cfg(feature = "postgres")]
-    if let StoreAddress::Postgres(address) = &place.records {
-        let failed = |error| Failure::new(Status::Unavailable, error);
-        let (store, clock) = open_postgres(address).await?;
-        let version = store.version().await.map_err(failed)?;
-        // The first write also prepares its statement.
-        store.check().await.map_err(failed)?;
-        let begun = Instant::now();
-        store.check().await.map_err(failed)?;
-        let took = begun.elapsed();
-        let ahead = clock.ahead();
-        let what = format!("Postgres {version}, whose clock is {ahead} ms ahead of this machine's");
-        return Ok((what, took));
-    }
-    ports(place).await?;
-    Ok((place.to_string(), Duration::ZERO))
+    let ports = ports(place).await?;
+    let failed = |error| Failure::new(Status::Unavailable, error);
+    // The first write also makes connections.
+    ports.store.check().await.map_err(failed)?;
+    let begun = Instant::now();
+    ports.store.check().await.map_err(failed)?;
+    let took = begun.elapsed();
+    let ahead = ports.clock.now().millis() - clock().now().millis();
+    let clock = match ahead.abs() {
+        0..1000 => String::new(),
+        _ => format!(", whose clock is {ahead} ms ahead of this machine's"),
+    };
+    Ok((format!("{place} works{clock}"), took))
 }
 
 /// What to tell somebody whose store cannot be opened.

@@ -75,7 +75,7 @@ pub fn fresh_table() -> String {
 #[must_use]
 pub fn fresh_bucket() -> String {
     let name = format!("test-{}", unique());
-    if let Err(error) = put(&endpoint(), &name) {
+    if let Err(error) = s3("PUT", &name, b"") {
         panic!("the bucket {name} cannot be made: {error}");
     }
     name
@@ -94,17 +94,41 @@ fn endpoint() -> String {
     address.trim_start_matches("http://").to_owned()
 }
 
+/// Asks for something in a bucket.
+pub fn s3(method: &str, path: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+    ask(method, path, "s3", "", body)
+}
+
+/// Has DynamoDB do something.
+pub fn dynamodb(action: &str, body: &str) -> io::Result<Vec<u8>> {
+    let target = format!("x-amz-target: DynamoDB_20120810.{action}\r\n");
+    ask("POST", "", "dynamodb", &target, body.as_bytes())
+}
+
 /// It looks at no signatures, so a plain request will do.
-fn put(endpoint: &str, bucket: &str) -> io::Result<()> {
-    let mut stream = TcpStream::connect(endpoint)?;
+fn ask(
+    method: &str,
+    path: &str,
+    service: &str,
+    more: &str,
+    body: &[u8],
+) -> io::Result<Vec<u8>> {
+    let endpoint = endpoint();
+    let mut stream = TcpStream::connect(&endpoint)?;
+    let length = body.len();
     let head = format!(
-        "PUT /{bucket} HTTP/1.1\r\nhost: {endpoint}\r\nauthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        "{method} /{path} HTTP/1.1\r\nhost: {endpoint}\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request\r\n\
+         {more}content-length: {length}\r\nconnection: close\r\n\r\n"
     );
-    stream.write_all(head.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    match answer.contains(" 200 ") {
-        true => Ok(()),
-        false => Err(io::Error::other(answer)),
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let end = answer.windows(4).position(|part| part == b"\r\n\r\n");
+    let body = answer.split_off(end.map_or(answer.len(), |end| end + 4));
+    let head = String::from_utf8_lossy(&answer).into_owned();
+    match head.contains(" 200 ") || head.contains(" 204 ") {
+        true => Ok(body),
+        false => Err(io::Error::other(head)),
     }
 }

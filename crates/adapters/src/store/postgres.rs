@@ -91,12 +91,6 @@ impl PostgresStore {
         })
     }
 
-    /// The version of the database's program.
-    pub async fn version(&self) -> Result<String, StoreError> {
-        self.value("SELECT current_setting('server_version')", &[])
-            .await
-    }
-
     /// Asks for rows by a statement that is prepared once per connection. A connection that turns out to be dead is replaced.
     async fn query(
         &self,

@@ -11,7 +11,7 @@ use crate::wire::address::{BlobAddress, Place, StoreAddress};
 /// Which store.
 #[derive(Clone, Debug, Args)]
 pub struct StoreArgs {
-    /// Where records are kept: sqlite:FILE, or postgres://USER@HOST/DATABASE, which many processes share.
+    /// Where records are kept: sqlite:FILE, or, shared by many processes, postgres://USER@HOST/DATABASE or dynamodb:TABLE.
     #[arg(
         long,
         value_name = "STORE",
@@ -20,7 +20,7 @@ pub struct StoreArgs {
         default_value = "sqlite:pullmill.db"
     )]
     pub store: StoreAddress,
-    /// Where large bodies are kept: folder:DIR. Left out for a file: beside it.
+    /// Where large bodies are kept: folder:DIR or s3:BUCKET/PREFIX. Left out for a file: beside it.
     #[arg(long, value_name = "BLOBS", env = "PULLMILL_BLOBS")]
     pub blobs: Option<BlobAddress>,
 }

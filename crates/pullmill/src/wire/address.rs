@@ -11,6 +11,8 @@ pub enum StoreAddress {
     Sqlite(PathBuf),
     /// A database, which many processes share.
     Postgres(String),
+    /// A table of DynamoDB, which many processes share.
+    DynamoDb(String),
 }
 
 /// Where blobs are kept.
@@ -18,6 +20,13 @@ pub enum StoreAddress {
 pub enum BlobAddress {
     /// Files in a folder.
     Folder(PathBuf),
+    /// Objects in a bucket, under a prefix that may be empty.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// How the names of objects begin.
+        prefix: String,
+    },
 }
 
 /// Where everything is kept.
@@ -37,7 +46,7 @@ impl Place {
             (None, StoreAddress::Sqlite(path)) => BlobAddress::Folder(beside(path, ".blobs")),
             (None, _) => {
                 return Err(format!(
-                    "{records} is shared, so say where all who use it find the blobs: --blobs folder:DIR"
+                    "{records} is shared, so say where all who use it find the blobs: --blobs folder:DIR, or s3:BUCKET"
                 ));
             }
         };
@@ -49,7 +58,7 @@ impl Place {
     pub fn file(&self) -> Option<&Path> {
         match &self.records {
             StoreAddress::Sqlite(path) => Some(path),
-            StoreAddress::Postgres(_) => None,
+            StoreAddress::Postgres(_) | StoreAddress::DynamoDb(_) => None,
         }
     }
 
@@ -83,7 +92,11 @@ impl FromStr for StoreAddress {
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
                 Ok(Self::Postgres(text.to_owned()))
             }
-            _ => Err("a store is written sqlite:FILE or postgres://USER@HOST/DATABASE".to_owned()),
+            Some(("dynamodb", table)) if is_name(table) => Ok(Self::DynamoDb(table.to_owned())),
+            _ => Err(
+                "a store is written sqlite:FILE, postgres://USER@HOST/DATABASE or dynamodb:TABLE"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -99,6 +112,7 @@ impl fmt::Display for StoreAddress {
                 let place = plain.rsplit('@').next().unwrap_or_default();
                 write!(out, "postgres://{place}")
             }
+            Self::DynamoDb(table) => write!(out, "dynamodb:{table}"),
         }
     }
 }
@@ -115,9 +129,25 @@ impl FromStr for BlobAddress {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
             Some(("folder", path)) if !path.is_empty() => Ok(Self::Folder(PathBuf::from(path))),
-            _ => Err("blobs are written folder:DIR".to_owned()),
+            Some(("s3", place)) => {
+                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+                if !is_name(bucket) {
+                    return Err(format!("`{bucket}` is no name of a bucket"));
+                }
+                Ok(Self::S3 {
+                    bucket: bucket.to_owned(),
+                    prefix: prefix.to_owned(),
+                })
+            }
+            _ => Err("blobs are written folder:DIR or s3:BUCKET/PREFIX".to_owned()),
         }
     }
+}
+
+/// What AWS takes as the name of a table or a bucket.
+fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (3..=255).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 #[cfg(test)]
@@ -147,5 +177,24 @@ mod tests {
         let own = Place::new("sqlite:a.db".parse().unwrap(), None).unwrap();
         assert_eq!(own.blobs, BlobAddress::Folder(PathBuf::from("a.db.blobs")));
         assert_eq!(own.socket(), Some(PathBuf::from("a.db.sock")));
+    }
+
+    #[test]
+    fn addresses_are_read_or_said_to_be_wrong() {
+        let blobs = |text: &str| text.parse::<BlobAddress>();
+        let s3 = |bucket: &str, prefix: &str| BlobAddress::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        };
+        assert_eq!(blobs("s3:octo-blobs"), Ok(s3("octo-blobs", "")));
+        assert_eq!(blobs("s3:octo-blobs/a/b"), Ok(s3("octo-blobs", "a/b")));
+        for wrong in ["s3:", "s3:a b c", "folder:", "ftp:x", ""] {
+            assert!(blobs(wrong).is_err(), "{wrong}");
+        }
+        let table = "dynamodb:pullmill-data".parse::<StoreAddress>();
+        assert_eq!(table.unwrap().to_string(), "dynamodb:pullmill-data");
+        for wrong in ["dynamodb:", "dynamodb:a#b", "postgres:db", "sqlite:", "x"] {
+            assert!(wrong.parse::<StoreAddress>().is_err(), "{wrong}");
+        }
     }
 }

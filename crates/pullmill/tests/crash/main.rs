@@ -121,17 +121,11 @@ impl Acknowledged {
 
 #[test]
 fn random_kills_under_load_lose_nothing_and_double_nothing() {
-    kill_under_load(&Place::new());
+    kill_under_load(&Place::new(), KILLS);
 }
 
-#[cfg(feature = "postgres")]
-#[test]
-fn random_kills_under_load_lose_nothing_on_postgres() {
-    kill_under_load(&Place::postgres());
-}
-
-fn kill_under_load(place: &Place) {
-    let kills = std::env::var("PULLMILL_KILLS").map_or(KILLS, |text| text.parse().unwrap());
+fn kill_under_load(place: &Place, kills: u64) {
+    let kills = std::env::var("PULLMILL_KILLS").map_or(kills, |text| text.parse().unwrap());
     let acknowledged = Acknowledged::default();
     let next = AtomicU64::new(1);
     let mut chance = Chance::new(kills);
@@ -159,13 +153,17 @@ fn kill_under_load(place: &Place) {
 }
 
 /// Lets the leases of the dead run out at once, instead of after a minute; of those who live, too. A file's end when it is opened.
-#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "there are files only"))]
 fn end_leases(place: &Place) {
-    #[cfg(feature = "postgres")]
-    if place.store().starts_with("postgres:") {
-        let sql = "UPDATE pullmill_record SET due = due - 60000 WHERE held IS NOT NULL AND queue IS NOT NULL";
-        // A server that has just been killed may not be back yet.
-        let _ = pullmill_testkit::postgres::query(place.store(), sql);
+    match place.store().split_once(':') {
+        #[cfg(feature = "postgres")]
+        Some(("postgres", _)) => {
+            let sql = "UPDATE pullmill_record SET due = due - 60000 WHERE held IS NOT NULL AND queue IS NOT NULL";
+            // A server that has just been killed may not be back yet.
+            let _ = pullmill_testkit::postgres::query(place.store(), sql);
+        }
+        #[cfg(feature = "aws")]
+        Some(("dynamodb", table)) => on_aws::end_leases(table),
+        _ => {}
     }
 }
 
@@ -264,6 +262,11 @@ mod on_postgres {
     use super::*;
 
     #[test]
+    fn random_kills_under_load_lose_nothing() {
+        kill_under_load(&Place::postgres(), KILLS);
+    }
+
+    #[test]
     fn every_crash_point_of_a_flow_can_be_survived() {
         if has_strace() {
             // What it says to clients and to the database.
@@ -278,7 +281,7 @@ mod on_postgres {
     #[test]
     fn workers_and_the_database_may_die_at_any_time() {
         let mut database = postgres::Server::start().unwrap();
-        let place = Place::of(tempfile::tempdir().unwrap(), database.address());
+        let place = Place::in_database(database.address());
         let receive = || place.serve(&["--reviews", "0"]);
         let work = || place.work(&["--reviews", "1"]);
         let mut front = receive();
@@ -327,6 +330,47 @@ mod on_postgres {
         let reviews = acknowledged.reviews.lock().unwrap().len();
         assert!(count as u64 > rounds, "only {count} were acknowledged");
         println!("{rounds} rounds, {count} deliveries and {reviews} reviews, none lost, none doubled");
+    }
+}
+
+#[cfg(feature = "aws")]
+mod on_aws {
+    use pullmill_testkit::moto;
+
+    use super::*;
+
+    pub(super) fn end_leases(table: &str) {
+        let ask = |action, body: Value| -> Value {
+            let answer = moto::dynamodb(action, &body.to_string()).unwrap();
+            serde_json::from_slice(&answer).unwrap()
+        };
+        let held = json!({"TableName": table, "FilterExpression": "attribute_exists(held_until)"});
+        for item in ask("Scan", held)["Items"].as_array().unwrap() {
+            let update = json!({
+                "TableName": table,
+                "Key": {"PK": item["PK"], "SK": item["SK"]},
+                "UpdateExpression": "SET GSI2SK = :past, held_until = :past",
+                "ConditionExpression": "held_until = :held",
+                "ExpressionAttributeValues": {
+                    ":past": {"S": "0000000000000"},
+                    ":held": item["held_until"],
+                },
+            });
+            // Somebody may have settled it meanwhile.
+            let _ = moto::dynamodb("UpdateItem", &update.to_string());
+        }
+    }
+
+    #[test]
+    fn crash_points_of_a_flow_can_be_survived() {
+        if has_strace() {
+            kill_at_every(Place::aws, &[("sendto", crash_every() * 5), ("writev", crash_every() * 5)]);
+        }
+    }
+
+    #[test]
+    fn random_kills_under_load_lose_nothing() {
+        kill_under_load(&Place::aws(), 10);
     }
 }
 

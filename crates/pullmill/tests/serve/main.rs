@@ -21,20 +21,31 @@ fn review(server: &Server, label: &str, code: &str) -> String {
     answer.json()["reviewId"].as_str().unwrap().to_owned()
 }
 
-/// One test per scenario and store.
+/// One test per scenario.
+macro_rules! scenarios {
+    ($open:ident, [$($name:ident),* $(,)?]) => {
+        $(#[test] fn $name() { super::$name(&super::Place::$open()); })*
+    };
+}
+
+/// The same for each store.
 macro_rules! on_every_store {
-    ($($name:ident),* $(,)?) => {
+    ($names:tt) => {
         mod on_sqlite {
-            $(#[test] fn $name() { super::$name(&super::Place::new()); })*
+            scenarios!(new, $names);
         }
         #[cfg(feature = "postgres")]
         mod on_postgres {
-            $(#[test] fn $name() { super::$name(&super::Place::postgres()); })*
+            scenarios!(postgres, $names);
+        }
+        #[cfg(feature = "aws")]
+        mod on_aws {
+            scenarios!(aws, $names);
         }
     };
 }
 
-on_every_store!(
+on_every_store!([
     a_signed_delivery_is_taken_once_and_remembered,
     submitted_code_is_reviewed_and_can_be_followed,
     a_request_is_answered_once_under_one_key,
@@ -44,7 +55,7 @@ on_every_store!(
     a_review_that_is_interrupted_four_times_is_no_poison,
     health_says_what_is_so,
     bad_submissions_are_told_what_is_wrong,
-);
+]);
 
 /// Code that takes the analysis a while.
 fn slow() -> String {
@@ -463,16 +474,13 @@ fn what_cannot_be_done_is_a_dead_letter_that_can_be_put_back(place: &Place) {
     let server = place.serve(&["--reviews", "1"]);
     let slow = review(&server, "slow", &slow());
     let id = review(&server, "lost", WEAK);
-    let blobs = place.blobs().join("payload");
-    let kept = place.path().join("kept");
     // Its input is gone when its turn comes.
     let shown = server.get(&format!("/api/executions/{id}")).json();
     let digest = shown["execution"]["input"]["submission"]["digest"]
         .as_str()
         .unwrap()
         .to_owned();
-    let blob = blobs.join("t-local").join(&digest[..2]).join(&digest);
-    std::fs::rename(&blob, &kept).unwrap();
+    let kept = place.take_blob(&digest);
     server.post(&format!("/api/executions/{slow}/cancel"), &json!({}));
     let failed = server.over(&id);
     assert_eq!(
@@ -489,7 +497,7 @@ fn what_cannot_be_done_is_a_dead_letter_that_can_be_put_back(place: &Place) {
     assert!(shown.contains("\"step\": \"review\""), "{shown}");
     let dry = place.printed(&["dlq", "replay", &letter, "--dry-run"]);
     assert!(dry.contains("would be put back"), "{dry}");
-    std::fs::rename(&kept, &blob).unwrap();
+    place.put_blob(&digest, &kept);
     let done = place.printed(&["dlq", "replay", &letter]);
     assert!(done.contains("put back"), "{done}");
     let over = server.over(&id);
@@ -624,15 +632,11 @@ fn health_says_what_is_so(place: &Place) {
     }
 }
 
-#[cfg(feature = "postgres")]
-mod with_a_database {
-    use pullmill_testkit::postgres::CERTIFICATE;
-
+#[cfg(any(feature = "postgres", feature = "aws"))]
+mod on_shared_stores {
     use super::*;
 
-    #[test]
-    fn a_worker_does_what_a_server_without_reviews_received() {
-        let place = Place::postgres();
+    fn a_worker_does_what_a_server_without_reviews_received(place: &Place) {
         let server = place.serve(&["--reviews", "0"]);
         let id = review(&server, "one", WEAK);
         let worker = place.work(&["--reviews", "1"]);
@@ -650,6 +654,25 @@ mod with_a_database {
         assert_eq!(listed.matches("succeeded").count(), 3, "{listed}");
     }
 
+    macro_rules! shared {
+        ($feature:literal, $open:ident) => {
+            #[cfg(feature = $feature)]
+            #[test]
+            fn $open() {
+                a_worker_does_what_a_server_without_reviews_received(&Place::$open());
+            }
+        };
+    }
+    shared!("postgres", postgres);
+    shared!("aws", aws);
+}
+
+#[cfg(feature = "postgres")]
+mod with_a_database {
+    use pullmill_testkit::postgres::CERTIFICATE;
+
+    use super::*;
+
     #[test]
     fn connections_are_secured_and_the_certificate_is_checked() {
         let place = Place::postgres();
@@ -661,7 +684,7 @@ mod with_a_database {
         };
         let certificate = std::env::var(CERTIFICATE).unwrap();
         let printed = doctor(&certificate);
-        assert!(printed.contains("ok   store      Postgres"), "{printed}");
+        assert!(printed.contains("ok   store      postgres://"), "{printed}");
         let printed = doctor("/dev/null");
         assert!(printed.contains("BAD  store"), "{printed}");
         assert!(printed.contains("certificate"), "{printed}");

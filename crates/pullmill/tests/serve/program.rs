@@ -22,6 +22,7 @@ pub fn secrets() -> Secrets {
 pub struct Place {
     pub folder: TempDir,
     store: String,
+    blobs: Option<String>,
 }
 
 impl Place {
@@ -35,15 +36,34 @@ impl Place {
     /// With a database of a server.
     #[cfg(feature = "postgres")]
     pub fn postgres() -> Self {
-        Self::of(
-            tempfile::tempdir().unwrap(),
-            pullmill_testkit::postgres::fresh(),
-        )
+        Self::in_database(pullmill_testkit::postgres::fresh())
     }
 
-    pub fn of(folder: TempDir, store: String) -> Self {
+    /// With a database of a server, and a folder of blobs.
+    #[cfg(feature = "postgres")]
+    pub fn in_database(address: String) -> Self {
+        let mut place = Self::of(tempfile::tempdir().unwrap(), address);
+        place.blobs = Some(format!("folder:{}", place.blobs().display()));
+        place
+    }
+
+    /// With a table and a bucket.
+    #[cfg(feature = "aws")]
+    pub fn aws() -> Self {
+        use pullmill_testkit::moto::{fresh_bucket, fresh_table};
+        let store = format!("dynamodb:{}", fresh_table());
+        let mut place = Self::of(tempfile::tempdir().unwrap(), store);
+        place.blobs = Some(format!("s3:{}/blobs", fresh_bucket()));
+        place
+    }
+
+    fn of(folder: TempDir, store: String) -> Self {
         std::fs::write(folder.path().join("secret"), SECRET).unwrap();
-        Self { folder, store }
+        Self {
+            folder,
+            store,
+            blobs: None,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -58,10 +78,45 @@ impl Place {
         self.path().join("pullmill.db.blobs")
     }
 
+    /// The file of something that was submitted, in a folder of blobs.
+    fn blob(&self, digest: &str) -> PathBuf {
+        let folder = self.blobs().join("payload/t-local");
+        folder.join(&digest[..2]).join(digest)
+    }
+
+    /// The name of the same in a bucket.
+    #[cfg(feature = "aws")]
+    fn object(&self, digest: &str) -> Option<String> {
+        let place = self.blobs.as_ref()?.strip_prefix("s3:")?;
+        Some(format!("{place}/payload/t-local/{digest}"))
+    }
+
+    /// Takes away something that was submitted.
+    pub fn take_blob(&self, digest: &str) -> Vec<u8> {
+        #[cfg(feature = "aws")]
+        if let Some(object) = self.object(digest) {
+            let kept = pullmill_testkit::moto::s3("GET", &object, b"").unwrap();
+            pullmill_testkit::moto::s3("DELETE", &object, b"").unwrap();
+            return kept;
+        }
+        let kept = std::fs::read(self.blob(digest)).unwrap();
+        std::fs::remove_file(self.blob(digest)).unwrap();
+        kept
+    }
+
+    /// Puts it back.
+    pub fn put_blob(&self, digest: &str, kept: &[u8]) {
+        #[cfg(feature = "aws")]
+        if let Some(object) = self.object(digest) {
+            pullmill_testkit::moto::s3("PUT", &object, kept).unwrap();
+            return;
+        }
+        std::fs::write(self.blob(digest), kept).unwrap();
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pullmill"));
-        if !self.store.starts_with("sqlite:") {
-            let blobs = format!("folder:{}", self.blobs().display());
+        if let Some(blobs) = &self.blobs {
             command.env("PULLMILL_BLOBS", blobs);
         }
         command
@@ -89,7 +144,7 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "aws"))]
     pub fn work(&self, more: &[&str]) -> Server {
         let mut arguments = vec!["worker", "--listen", "127.0.0.1:0"];
         arguments.extend(more);
