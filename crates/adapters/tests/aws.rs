@@ -102,7 +102,12 @@ async fn a_sweeper_hints_at_what_comes_near() {
     let store = store(&fresh_table(), &clock).await;
     let hour = Duration::from_secs(3600);
     poke(&store, &clock, hour).await;
-    let late = || async { store.recover(&queue(), Duration::from_secs(60)).await.unwrap() };
+    let late = || async {
+        store
+            .recover(&queue(), Duration::from_secs(60))
+            .await
+            .unwrap()
+    };
     assert_eq!(late().await, 0);
     clock.pass(hour - Duration::from_secs(890));
     assert_eq!(late().await, 0);

@@ -118,7 +118,10 @@ async fn a_table_of_a_newer_program_is_left_alone() {
     drop(store(&address, &clock).await);
     query(&address, "UPDATE pullmill_format SET format = 2").unwrap();
     let opened = PostgresStore::open(&address, clock, None).await;
-    assert!(matches!(opened, Err(OpenError::Newer { found: 2, known: 1 })));
+    assert!(matches!(
+        opened,
+        Err(OpenError::Newer { found: 2, known: 1 })
+    ));
 }
 
 /// Nobody who names a role's or a database's settings can make commits less durable.
@@ -143,7 +146,11 @@ async fn a_server_that_forgets_is_refused() {
     assert_eq!(setting, "full_page_writes");
     query(&server.address(), "ALTER SYSTEM RESET full_page_writes").unwrap();
     server.crash().unwrap();
-    assert!(PostgresStore::open(&server.address(), clock, None).await.is_ok());
+    assert!(
+        PostgresStore::open(&server.address(), clock, None)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -188,7 +195,10 @@ async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
         while holder.query(sql, &[]).await.unwrap().is_empty() {}
     };
     let (committed, ()) = futures_util::future::join(committing, cutting).await;
-    assert!(matches!(committed, Err(StoreError::Unknown(_))), "{committed:?}");
+    assert!(
+        matches!(committed, Err(StoreError::Unknown(_))),
+        "{committed:?}"
+    );
     holder.batch_execute("ROLLBACK").await.unwrap();
     let again = || store.commit(put(&clock, Expect::Version(version)));
     // Nothing was written, so the version is still the same; that the old connection is dead may be noticed only now.

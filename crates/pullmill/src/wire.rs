@@ -108,7 +108,9 @@ async fn blobs(address: &BlobAddress) -> Result<Arc<dyn Blobs>, Failure> {
 fn not_built(what: &str, feature: &str) -> Failure {
     Failure::new(
         Status::Config,
-        format_args!("this pullmill was built without {what}; build it with `--features {feature}`"),
+        format_args!(
+            "this pullmill was built without {what}; build it with `--features {feature}`"
+        ),
     )
 }
 

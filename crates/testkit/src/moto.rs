@@ -106,13 +106,7 @@ pub fn dynamodb(action: &str, body: &str) -> io::Result<Vec<u8>> {
 }
 
 /// It looks at no signatures, so a plain request will do.
-fn ask(
-    method: &str,
-    path: &str,
-    service: &str,
-    more: &str,
-    body: &[u8],
-) -> io::Result<Vec<u8>> {
+fn ask(method: &str, path: &str, service: &str, more: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     let endpoint = endpoint();
     let mut stream = TcpStream::connect(&endpoint)?;
     let length = body.len();

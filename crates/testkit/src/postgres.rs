@@ -58,7 +58,16 @@ pub fn fresh() -> String {
 pub fn query(address: &str, sql: &str) -> io::Result<String> {
     let programs = programs().ok_or_else(|| io::Error::other("there is no Postgres client"))?;
     let mut command = Command::new(programs.join("psql"));
-    command.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", address]);
+    command.args([
+        "-X",
+        "-A",
+        "-t",
+        "-q",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        address,
+    ]);
     succeeds(command.args(["-c", sql]))
 }
 
@@ -155,7 +164,11 @@ fn launch(programs: &Path, folder: &Path, port: u16) -> io::Result<Child> {
     command.arg("-D").arg(folder.join("data"));
     command.arg("-k").arg(folder);
     command.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-    for setting in ["max_connections=400", "max_locks_per_transaction=128", "ssl=on"] {
+    for setting in [
+        "max_connections=400",
+        "max_locks_per_transaction=128",
+        "ssl=on",
+    ] {
         command.args(["-c", setting]);
     }
     command
@@ -176,7 +189,13 @@ fn certify(data: &Path) -> io::Result<()> {
     command.args(["-subj", "/CN=localhost"]);
     command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
     command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-    succeeds(command.arg("-keyout").arg(&key).arg("-out").arg(&certificate))?;
+    succeeds(
+        command
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate),
+    )?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
     fs::copy(&certificate, data.with_file_name("server.crt"))?;
     Ok(())

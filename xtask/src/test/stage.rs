@@ -131,7 +131,12 @@ fn lint(root: &Path, _: &mut Counts) -> Result<Outcome> {
 fn tests(root: &Path, counts: &mut Counts) -> Result<Outcome> {
     let servers = Servers::start()?;
     let variables = servers.variables();
-    let all = ["--workspace", "--all-features", "--locked", "--no-fail-fast"];
+    let all = [
+        "--workspace",
+        "--all-features",
+        "--locked",
+        "--no-fail-fast",
+    ];
     let mut run = |words: &[&str], more: &[&str]| {
         let command = &mut cargo(root);
         command.args(words).args(all).args(more);

@@ -28,7 +28,11 @@ struct Rates {
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = || arguments.next().ok_or("usage: store sqlite FOLDER, or store postgres ADDRESS ADDRESS");
+    let mut next = || {
+        arguments
+            .next()
+            .ok_or("usage: store sqlite FOLDER, or store postgres ADDRESS ADDRESS")
+    };
     let (kind, first) = (next()?, next()?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -61,4 +61,3 @@ fn raw(path: &Path) -> Result<Rates, Failure> {
     let lease = rate(RECORDS, begun);
     Ok(Rates { enqueue, lease })
 }
-

@@ -101,8 +101,7 @@ impl DynamoStore {
     /// What the index says of a queue, up to some time: the first of each partition, in the order of time.
     async fn due(&self, queue: &QueueName, until: Option<Timestamp>) -> Result<Vec<Found>, Source> {
         let partitions = (0..SHARDS).map(|shard| async move {
-            let mut values =
-                HashMap::from([(":pk".to_owned(), text(due_partition(queue, shard)))]);
+            let mut values = HashMap::from([(":pk".to_owned(), text(due_partition(queue, shard)))]);
             let mut condition = "GSI2PK = :pk";
             if let Some(until) = until {
                 values.insert(":until".to_owned(), text(until.digits()));
@@ -164,11 +163,15 @@ impl DynamoStore {
     fn in_turn(&self, queue: &QueueName, due: impl Iterator<Item = Found>) -> Vec<Key> {
         let mut lines: BTreeMap<String, VecDeque<Key>> = BTreeMap::new();
         for found in due {
-            lines.entry(tenant(&found.key)).or_default().push_back(found.key);
+            lines
+                .entry(tenant(&found.key))
+                .or_default()
+                .push_back(found.key);
         }
         let last = self.turns().get(queue).cloned().unwrap_or_default();
         let behind = lines.split_off(&format!("{last}\0"));
-        let mut lines: Vec<VecDeque<Key>> = behind.into_values().chain(lines.into_values()).collect();
+        let mut lines: Vec<VecDeque<Key>> =
+            behind.into_values().chain(lines.into_values()).collect();
         let mut keys = Vec::new();
         while !lines.is_empty() {
             keys.extend(lines.iter_mut().filter_map(VecDeque::pop_front));
@@ -285,7 +288,12 @@ impl Store for DynamoStore {
     async fn get(&self, keys: &[Key], now: Timestamp) -> Result<Vec<Option<Record>>, StoreError> {
         let found = self.reader().get(keys, now).await;
         let found = found.map_err(StoreError::Unavailable)?;
-        let one = |key: &Key| found.iter().find(|record| record.draft.key == *key).cloned();
+        let one = |key: &Key| {
+            found
+                .iter()
+                .find(|record| record.draft.key == *key)
+                .cloned()
+        };
         Ok(keys.iter().map(one).collect())
     }
 
@@ -320,7 +328,9 @@ impl Store for DynamoStore {
             .expression_attribute_values(":now", number(self.clock.now().millis()))
             .send()
             .await;
-        written.map(drop).map_err(|error| unavailable(Said::of(error)))
+        written
+            .map(drop)
+            .map_err(|error| unavailable(Said::of(error)))
     }
 }
 
@@ -411,7 +421,9 @@ impl Queue for DynamoStore {
         let is_late = |found: &&Found| found.at <= now - overdue;
         let comes = now + FORESIGHT - SWEEP;
         let late = found.iter().filter(is_late).count();
-        let told = found.iter().filter(|found| is_late(found) || found.at > comes);
+        let told = found
+            .iter()
+            .filter(|found| is_late(found) || found.at > comes);
         let hints = told.filter_map(|found| {
             let due = Due {
                 queue: queue.clone(),
@@ -475,6 +487,8 @@ fn why(reasons: &[CancellationReason]) -> Option<StoreError> {
     let failed = reasons.iter().enumerate();
     let failed = failed.filter(|(_, reason)| has(reason, "ConditionalCheckFailed"));
     let places: Vec<usize> = failed.map(|(place, _)| place).collect();
-    let is_busy = reasons.iter().any(|reason| has(reason, "TransactionConflict"));
+    let is_busy = reasons
+        .iter()
+        .any(|reason| has(reason, "TransactionConflict"));
     (!places.is_empty() || is_busy).then_some(StoreError::Conflict(places))
 }

@@ -20,8 +20,8 @@ use pullmill_core::ports::store::{
     Due, IndexQuery, Key, Page, Range, Record, Second, Slice, Store, StoreError, Swept,
 };
 use pullmill_core::time::Timestamp;
-use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::Row;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::{FromSql, ToSql};
 
 pub use connect::OpenError;
@@ -271,7 +271,12 @@ impl Store for PostgresStore {
         let rows = self.query(&sql, &[&pks, &sks, &now.millis()]).await?;
         let records = rows.iter().map(rows::record).collect::<Result<Vec<_>, _>>();
         let records = records.map_err(StoreError::Unavailable)?;
-        let one = |key: &Key| records.iter().find(|record| record.draft.key == *key).cloned();
+        let one = |key: &Key| {
+            records
+                .iter()
+                .find(|record| record.draft.key == *key)
+                .cloned()
+        };
         Ok(keys.iter().map(one).collect())
     }
 
@@ -301,9 +306,14 @@ impl Store for PostgresStore {
         };
         let (order, compare) = order(page);
         // The cursor is the place in the index and the row's number, which tells equal places apart.
-        let after = page.after.as_deref().and_then(|cursor| cursor.rsplit_once('@'));
+        let after = page
+            .after
+            .as_deref()
+            .and_then(|cursor| cursor.rsplit_once('@'));
         let place = after.map(|(place, _)| plain(place));
-        let id = after.and_then(|(_, id)| id.parse::<i64>().ok()).unwrap_or(0);
+        let id = after
+            .and_then(|(_, id)| id.parse::<i64>().ok())
+            .unwrap_or(0);
         let sql = format!(
             "SELECT {COLUMNS}, {index}_sk || '@' || id FROM pullmill_record
              WHERE {index}_pk = $1 AND (expires_at IS NULL OR expires_at > $2)
@@ -433,7 +443,9 @@ impl Queue for PostgresStore {
                 ready: count(0)?,
                 delayed: count(1)?,
                 leased: count(2)?,
-                oldest: row.try_get::<_, Option<i64>>(3)?.map(Timestamp::from_millis),
+                oldest: row
+                    .try_get::<_, Option<i64>>(3)?
+                    .map(Timestamp::from_millis),
             })
         };
         depth().map_err(|error: tokio_postgres::Error| no_queue(unavailable(error)))

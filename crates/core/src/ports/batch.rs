@@ -132,7 +132,9 @@ pub enum BatchError {
     #[error("a body has at most {MAX_BODY} bytes; that of {0} has {1}")]
     BodyTooLarge(Key, usize),
     /// Its key or its place in an index is empty or too long, or has a zero byte, which Postgres does not take.
-    #[error("each half of a key, also of an index, has 1 to {MAX_KEY} bytes and none of them zero; one of {0} has not")]
+    #[error(
+        "each half of a key, also of an index, has 1 to {MAX_KEY} bytes and none of them zero; one of {0} has not"
+    )]
     BadKey(Key),
 }
 
@@ -163,8 +165,7 @@ impl Batch {
         if self.writes.len() == MAX_WRITES {
             return Err(BatchError::TooManyWrites);
         }
-        let is_usable =
-            |half: &String| (1..=MAX_KEY).contains(&half.len()) && !half.contains('\0');
+        let is_usable = |half: &String| (1..=MAX_KEY).contains(&half.len()) && !half.contains('\0');
         if !write.halves().all(is_usable) {
             return Err(BatchError::BadKey(key.clone()));
         }

@@ -183,7 +183,14 @@ fn traced(place: &Place, call: &str, fault: &str) -> Command {
     let plain = place.serving(&[]);
     let mut command = Command::new("strace");
     command
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+        .args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={call}"),
+        ])
         .args(["-e", &format!("inject={call}:{fault}")])
         .arg(plain.get_program())
         .args(plain.get_args())
@@ -329,7 +336,9 @@ mod on_postgres {
         let count = acknowledged.deliveries.lock().unwrap().len();
         let reviews = acknowledged.reviews.lock().unwrap().len();
         assert!(count as u64 > rounds, "only {count} were acknowledged");
-        println!("{rounds} rounds, {count} deliveries and {reviews} reviews, none lost, none doubled");
+        println!(
+            "{rounds} rounds, {count} deliveries and {reviews} reviews, none lost, none doubled"
+        );
     }
 }
 
@@ -364,7 +373,10 @@ mod on_aws {
     #[test]
     fn crash_points_of_a_flow_can_be_survived() {
         if has_strace() {
-            kill_at_every(Place::aws, &[("sendto", crash_every() * 5), ("writev", crash_every() * 5)]);
+            kill_at_every(
+                Place::aws,
+                &[("sendto", crash_every() * 5), ("writev", crash_every() * 5)],
+            );
         }
     }
 

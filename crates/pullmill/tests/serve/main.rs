@@ -711,7 +711,10 @@ mod with_a_database {
         let nowhere = "postgres://octo:secret-word@127.0.0.1:1/none";
         let (status, text) = said(&["worker", "--store", nowhere, "--blobs", "folder:b"]);
         assert_eq!(status, 69);
-        assert!(text.contains("refused") && !text.contains("secret-word"), "{text}");
+        assert!(
+            text.contains("refused") && !text.contains("secret-word"),
+            "{text}"
+        );
         let (status, _) = said(&["serve", "--store", "sqlite:a.db", "--reviews", "0"]);
         assert_eq!(status, 64);
     }

@@ -6,9 +6,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use pullmill_core::id::{QueueName, TenantId};
 use pullmill_core::ports::Source;
-use pullmill_core::ports::store::{
-    Draft, Due, Epoch, IndexKey, Key, Record, Second, Version,
-};
+use pullmill_core::ports::store::{Draft, Due, Epoch, IndexKey, Key, Record, Second, Version};
 use pullmill_core::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 

@@ -18,11 +18,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 300;
 
 /// Makes sure that the table is there and ready.
-pub(super) async fn prepare(
-    client: &Client,
-    table: &str,
-    clock: &dyn Clock,
-) -> Result<(), Source> {
+pub(super) async fn prepare(client: &Client, table: &str, clock: &dyn Clock) -> Result<(), Source> {
     let mut is_made = false;
     for _ in 0..LOOKS {
         let described = client.describe_table().table_name(table).send().await;

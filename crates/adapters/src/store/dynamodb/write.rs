@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update};
 use pullmill_core::ports::batch::{Expect, Write};
 use pullmill_core::ports::store::{Draft, Due, Key, Second};
 use pullmill_core::time::Timestamp;
@@ -81,7 +79,9 @@ impl Expression {
         if !self.removes.is_empty() {
             expression = format!("{expression} REMOVE {}", self.removes.join(", "));
         }
-        let names = self.names_ttl.then(|| HashMap::from([("#ttl".to_owned(), "ttl".to_owned())]));
+        let names = self
+            .names_ttl
+            .then(|| HashMap::from([("#ttl".to_owned(), "ttl".to_owned())]));
         let update = Update::builder()
             .table_name(table)
             .set_key(Some(item::key(key)))

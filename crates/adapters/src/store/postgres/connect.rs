@@ -27,13 +27,17 @@ pub enum OpenError {
     #[error("the database cannot be used: {}", chain(.0))]
     Failed(Source),
     /// It may lose what it has confirmed.
-    #[error("the database runs with {setting} = off, so it may lose what it has confirmed; set {setting} = on")]
+    #[error(
+        "the database runs with {setting} = off, so it may lose what it has confirmed; set {setting} = on"
+    )]
     NotDurable {
         /// The setting that is off.
         setting: String,
     },
     /// A newer program made the table.
-    #[error("the database was written by a newer pullmill (format {found}, this one knows {known})")]
+    #[error(
+        "the database was written by a newer pullmill (format {found}, this one knows {known})"
+    )]
     Newer {
         /// Its format.
         found: i32,
@@ -118,7 +122,10 @@ pub(super) async fn prepare(client: &mut Client) -> Result<(), OpenError> {
     let sql = "SELECT current_setting('fsync'), current_setting('full_page_writes'),
                       current_setting('synchronous_commit'), current_setting('server_encoding')";
     let row = client.query_one(sql, &[]).await.map_err(failed)?;
-    for (place, setting) in ["fsync", "full_page_writes", "synchronous_commit"].into_iter().enumerate() {
+    for (place, setting) in ["fsync", "full_page_writes", "synchronous_commit"]
+        .into_iter()
+        .enumerate()
+    {
         let value: String = row.try_get(place).map_err(failed)?;
         if value == "off" {
             let setting = setting.to_owned();

@@ -46,7 +46,10 @@ impl Bell {
     fn take(&self) -> Vec<String> {
         let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
         let queues = std::mem::take(&mut *outgoing);
-        queues.iter().map(|queue| queue.as_str().to_owned()).collect()
+        queues
+            .iter()
+            .map(|queue| queue.as_str().to_owned())
+            .collect()
     }
 }
 
@@ -90,7 +93,9 @@ impl Listener {
     }
 
     async fn tell(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
-        client.batch_execute(&format!("LISTEN {}", self.channel)).await?;
+        client
+            .batch_execute(&format!("LISTEN {}", self.channel))
+            .await?;
         // Before it listened, something may have been said.
         self.bell.hints.tell_all();
         loop {

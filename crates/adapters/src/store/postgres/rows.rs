@@ -3,9 +3,7 @@
 use pullmill_core::id::{QueueName, TenantId};
 use pullmill_core::ports::Source;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
-use pullmill_core::ports::store::{
-    Draft, Due, Epoch, IndexKey, Key, Record, Second, Version,
-};
+use pullmill_core::ports::store::{Draft, Due, Epoch, IndexKey, Key, Record, Second, Version};
 use pullmill_core::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
