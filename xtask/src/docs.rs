@@ -20,6 +20,9 @@ its budget, and with the numbers of tests that passed and failed. A stage over i
 What is not installed is named with the way to get it, and skipped: rustfmt, clippy, nextest (then `cargo test` runs the
 same tests), npm (then the SARIF schema is not fetched and the test against it says so).
 
+The test stage installs Debian's Postgres where it may (as root) and moto into `target/tools`, and starts both on free loopback
+ports. Without them it fails: a store that was not tried is not known to work.
+
 The budgets are minutes from a fresh clone on two cores; together they must stay under 60.
 
 | stage | budget | what |

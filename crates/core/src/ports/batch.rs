@@ -52,7 +52,7 @@ pub enum Write {
     },
     /// Makes an actor look again: creates it, raises its version, and makes it due unless somebody holds it.
     ///
-    /// Only for records without a deadline.
+    /// Only for records without a deadline and without a status.
     Poke {
         /// Which.
         key: Key,

@@ -59,7 +59,8 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
 fn git() -> Seen {
     // Children get no secrets of ours.
     let mut git = Command::new("git");
-    git.arg("--version").env_remove("PULLMILL_WEBHOOK_SECRET");
+    git.arg("--version").env_clear();
+    git.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     match git.output() {
         Ok(output) if output.status.success() => {
             Seen::Good(String::from_utf8_lossy(&output.stdout).trim().to_owned())
