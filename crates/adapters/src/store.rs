@@ -6,4 +6,5 @@ mod hints;
 pub mod pack;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod sql;
 pub mod sqlite;

@@ -15,20 +15,70 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_str(check(bytes)?)
 }
 
+/// The text of a document.
+pub fn text(bytes: &[u8]) -> Result<&str, serde_json::Error> {
+    // Once for all, instead of for each string.
+    std::str::from_utf8(bytes).map_err(|_| serde_json::Error::custom("it is not UTF-8"))
+}
+
 /// Checks that a document is JSON without repeated keys, and gives it as text.
 pub fn check(bytes: &[u8]) -> Result<&str, serde_json::Error> {
-    // Once for all, instead of for each string.
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Err(serde_json::Error::custom("it is not UTF-8"));
-    };
+    let text = text(bytes)?;
     let mut reader = serde_json::Deserializer::from_str(text);
     Strict::deserialize(&mut reader)?;
     reader.end()?;
     Ok(text)
 }
 
+/// Makes structs whose reading checks all of an object: no key comes twice in it, nor in what is in it and not kept.
+///
+/// A struct of these that is read is a document that is both checked and read, in one go. Fields are `Option`s or lists: what is not there is empty.
+macro_rules! strict_structs {
+    ($($(#[$meta:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? })*) => {
+        $(
+            $(#[$meta])*
+            #[derive(Debug, Default)]
+            struct $name {
+                $($field: $kind,)*
+            }
+
+            impl<'de> serde::Deserialize<'de> for $name {
+                fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    struct Fields;
+
+                    impl<'de> serde::de::Visitor<'de> for Fields {
+                        type Value = $name;
+
+                        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                            out.write_str("an object")
+                        }
+
+                        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<$name, A::Error> {
+                            let mut read = $name::default();
+                            let mut seen = $crate::strict::Seen::default();
+                            while let Some(key) = seen.next_key(&mut entries)? {
+                                match key {
+                                    $(stringify!($field) => read.$field = entries.next_value()?,)*
+                                    _ => {
+                                        entries.next_value::<$crate::strict::Strict>()?;
+                                    }
+                                }
+                            }
+                            Ok(read)
+                        }
+                    }
+
+                    deserializer.deserialize_map(Fields)
+                }
+            }
+        )*
+    };
+}
+pub(crate) use strict_structs;
+
 /// A value of which nothing is kept.
-struct Strict;
+#[derive(Debug)]
+pub(crate) struct Strict;
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -42,22 +92,32 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The keys of an object so far.
 #[derive(Default)]
-struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     few: Vec<Cow<'a, str>>,
     many: BTreeSet<Cow<'a, str>>,
+    /// The last of the many.
+    last: Cow<'a, str>,
 }
 
 impl<'a> Seen<'a> {
-    /// Whether the key is new.
-    fn insert(&mut self, key: Cow<'a, str>) -> bool {
-        if self.few.contains(&key) {
-            return false;
+    /// The next key, if it is none of those before.
+    pub(crate) fn next_key<A: MapAccess<'a>>(
+        &mut self,
+        entries: &mut A,
+    ) -> Result<Option<&str>, A::Error> {
+        let Some(Key(key)) = entries.next_key::<Key<'a>>()? else {
+            return Ok(None);
+        };
+        if self.few.contains(&key) || self.many.contains(&key) {
+            return Err(A::Error::custom("a key comes twice in an object"));
         }
         if self.few.len() < FEW {
             self.few.push(key);
-            return true;
+            return Ok(self.few.last().map(|key| &**key));
         }
-        self.many.insert(key)
+        self.last = key.clone();
+        self.many.insert(key);
+        Ok(Some(&self.last))
     }
 }
 
@@ -99,10 +159,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
         let mut seen = Seen::default();
-        while let Some(Key(key)) = entries.next_key::<Key<'de>>()? {
-            if !seen.insert(key) {
-                return Err(A::Error::custom("a key comes twice in an object"));
-            }
+        while seen.next_key(&mut entries)?.is_some() {
             entries.next_value::<Self>()?;
         }
         Ok(self)

@@ -46,7 +46,7 @@ impl Engine {
     /// Takes a delivery in. An error means that it could not be made durable.
     pub async fn accept(&self, delivery: Delivery) -> Result<Answer, EngineError> {
         let malformed = |error: serde_json::Error| Ok(Answer::Malformed(error.to_string()));
-        let text = match strict::check(&delivery.body) {
+        let text = match strict::text(&delivery.body) {
             Ok(text) => text,
             Err(error) => return malformed(error),
         };
@@ -107,7 +107,10 @@ impl Engine {
             return Ok(None);
         }
         let body = delivery.body.clone();
-        let kept = self.ports.blobs.put(&read.tenant, BlobClass::Payload, body);
+        let kept = self
+            .ports
+            .blobs
+            .put(&read.tenant, BlobClass::Delivery, body);
         Ok(Some(kept.await?))
     }
 

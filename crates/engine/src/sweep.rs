@@ -39,9 +39,14 @@ impl Engine {
                 break;
             }
         }
-        // An execution lives until its deadline, is kept after its end, and may be begun anew by an operator until then.
-        let life = self.settings.keep_executions * 2 + GRACE;
         for class in BlobClass::ALL {
+            let life = match class {
+                // As long as the marker that names it.
+                BlobClass::Delivery => self.settings.keep_deliveries,
+                // An execution lives until its deadline, is kept after its end, and may be begun anew by an operator until then.
+                _ => self.settings.keep_executions * 2,
+            };
+            let life = life + GRACE;
             let swept = self.ports.blobs.sweep(class, now - life, AT_ONCE).await?;
             report.blobs += swept.removed;
         }

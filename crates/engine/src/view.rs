@@ -1,5 +1,7 @@
 //! What people ask for: executions, their events, and whether their stream is whole.
 
+use std::time::Duration;
+
 use pullmill_core::body;
 use pullmill_core::execution::{Execution, Status};
 use pullmill_core::id::{ExecutionId, TenantId};
@@ -17,9 +19,12 @@ pub struct Wanted {
     pub status: Option<Status>,
     /// Which part; newest first.
     pub page: Page,
-    /// Whose month; the present one if left out. Lists by status have all months.
+    /// Of which month alone; lists by status have all months.
     pub month: Option<Timestamp>,
 }
+
+/// Months that are looked at: as many as an execution may live and be kept.
+const MONTHS: usize = 7;
 
 /// Pages that are read at once.
 const PAGES: usize = 100;
@@ -32,16 +37,48 @@ impl Engine {
         wanted: &Wanted,
     ) -> Result<(Vec<Execution>, Option<String>), EngineError> {
         let now = self.ports.clock.now();
-        let query = match wanted.status {
-            Some(status) => IndexQuery::Status(format!("T#{tenant}#STATUS#{}", status.word())),
-            None => IndexQuery::First(keys::executions_of(tenant, wanted.month.unwrap_or(now))),
+        let query = match (wanted.status, wanted.month) {
+            (Some(status), _) => IndexQuery::Status(format!("T#{tenant}#STATUS#{}", status.word())),
+            (None, Some(month)) => IndexQuery::First(keys::executions_of(tenant, month)),
+            (None, None) => return self.newest(tenant, &wanted.page).await,
         };
         let slice = self.ports.store.find(&query, &wanted.page, now).await?;
-        let Slice { records, next } = slice;
-        let executions = records
-            .iter()
-            .map(|record| body::decode(&record.draft.body));
-        Ok((executions.collect::<Result<_, _>>()?, next))
+        Ok((decoded(&slice)?, slice.next))
+    }
+
+    /// Goes on from month to month, each of which has a list of its own. The cursor is a month and a place in its list.
+    async fn newest(
+        &self,
+        tenant: &TenantId,
+        page: &Page,
+    ) -> Result<(Vec<Execution>, Option<String>), EngineError> {
+        let now = self.ports.clock.now();
+        let cursor = page
+            .after
+            .as_deref()
+            .and_then(|cursor| cursor.split_once('/'));
+        let (mut month, mut after) = match cursor {
+            Some((month, after)) => (
+                Timestamp::parse(month).unwrap_or(now),
+                Some(after.to_owned()).filter(|after| !after.is_empty()),
+            ),
+            None => (now, None),
+        };
+        let mut executions = Vec::new();
+        for _ in 0..MONTHS {
+            let query = IndexQuery::First(keys::executions_of(tenant, month));
+            let rest = Page::last(page.limit - executions.len()).after(after.take());
+            let slice = self.ports.store.find(&query, &rest, now).await?;
+            executions.extend(decoded(&slice)?);
+            if let Some(next) = slice.next {
+                return Ok((executions, Some(format!("{month}/{next}"))));
+            }
+            month = month_before(month);
+            if executions.len() == page.limit {
+                return Ok((executions, Some(format!("{month}/"))));
+            }
+        }
+        Ok((executions, None))
     }
 
     /// Reads an execution.
@@ -98,6 +135,20 @@ impl Engine {
             }
         }
     }
+}
+
+fn decoded(slice: &Slice) -> Result<Vec<Execution>, EngineError> {
+    let records = slice.records.iter();
+    let executions = records.map(|record| body::decode(&record.draft.body));
+    Ok(executions.collect::<Result<_, _>>()?)
+}
+
+/// The last moment of the month before.
+fn month_before(at: Timestamp) -> Timestamp {
+    let text = at.to_string();
+    let first = text.get(..7).unwrap_or_default();
+    let first = Timestamp::parse(&format!("{first}-01T00:00:00Z"));
+    first.unwrap_or_default() - Duration::from_millis(1)
 }
 
 /// A page has one commit's events, of which none is smaller than this many bytes of its limit allow.

@@ -1,7 +1,7 @@
 //! Blobs as compressed files in a folder, named by the digest of their content.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,8 +13,7 @@ use pullmill_core::ports::blob::{BlobClass, BlobError, BlobRef, Blobs};
 use pullmill_core::ports::store::Swept;
 use pullmill_core::time::Timestamp;
 
-/// Good for what is read seldom.
-const LEVEL: i32 = 3;
+use super::{pack, unpack};
 
 /// Blobs in a folder.
 #[derive(Clone, Debug)]
@@ -85,20 +84,7 @@ impl FolderBlobs {
             ErrorKind::NotFound => BlobError::Missing,
             _ => BlobError::Unavailable(error.into()),
         })?;
-        let mut body = Vec::new();
-        let reader = zstd::Decoder::new(file).map_err(|_| BlobError::Damaged)?;
-        let limit = at_most.saturating_add(1);
-        reader
-            .take(limit)
-            .read_to_end(&mut body)
-            .map_err(|_| BlobError::Damaged)?;
-        if body.len() as u64 > at_most {
-            return Err(BlobError::TooLarge(blob.size));
-        }
-        if BlobRef::of(&blob.tenant, blob.class, &body) != *blob {
-            return Err(BlobError::Damaged);
-        }
-        Ok(body.into())
+        unpack(file, blob, at_most)
     }
 
     fn remove(&self, class: BlobClass, before: Timestamp, max: usize) -> io::Result<Swept> {
@@ -140,7 +126,7 @@ fn take_away(path: &Path, before: SystemTime) -> io::Result<bool> {
 
 fn write_new(path: &Path, body: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
-    file.write_all(&zstd::bulk::compress(body, LEVEL)?)?;
+    file.write_all(&pack(body)?)?;
     file.sync_all()
 }
 

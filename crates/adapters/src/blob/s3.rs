@@ -1,7 +1,5 @@
 //! Blobs as compressed objects in a bucket of S3 or of what speaks its language, named by the digest of their content.
 
-use std::io::Read as _;
-
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -14,10 +12,8 @@ use pullmill_core::ports::blob::{BlobClass, BlobError, BlobRef, Blobs};
 use pullmill_core::ports::store::Swept;
 use pullmill_core::time::Timestamp;
 
+use super::{pack, unpack};
 use crate::aws::Said;
-
-/// Good for what is read seldom.
-const LEVEL: i32 = 3;
 
 /// Blobs in a bucket.
 #[derive(Clone, Debug)]
@@ -66,7 +62,7 @@ impl Blobs for S3Blobs {
         body: Bytes,
     ) -> Result<BlobRef, BlobError> {
         let blob = BlobRef::of(tenant, class, &body);
-        let packed = zstd::encode_all(&body[..], LEVEL).map_err(unavailable)?;
+        let packed = pack(&body).map_err(unavailable)?;
         // Written again, it is as old as the newest put.
         let request = self.client.put_object().bucket(&self.bucket);
         let request = request.key(self.name(&blob));
@@ -88,19 +84,7 @@ impl Blobs for S3Blobs {
             object => object.map_err(|error| unavailable(Said::of(error)))?,
         };
         let packed = object.body.collect().await.map_err(unavailable)?;
-        let mut body = Vec::new();
-        let reader = zstd::Decoder::new(packed.reader()).map_err(|_| BlobError::Damaged)?;
-        reader
-            .take(at_most.saturating_add(1))
-            .read_to_end(&mut body)
-            .map_err(|_| BlobError::Damaged)?;
-        if body.len() as u64 > at_most {
-            return Err(BlobError::TooLarge(blob.size));
-        }
-        if BlobRef::of(&blob.tenant, blob.class, &body) != *blob {
-            return Err(BlobError::Damaged);
-        }
-        Ok(body.into())
+        unpack(packed.reader(), blob, at_most)
     }
 
     async fn sweep(

@@ -28,10 +28,11 @@ pub use connect::OpenError;
 
 use connect::{Connector, failed};
 use listen::Bell;
-use rows::{COLUMNS, Columns, WIDTH, number};
+use rows::{COLUMNS, Columns, WIDTH};
 use share::Connections;
 
 use crate::clock::ServerClock;
+use crate::store::sql::{limit, number, order};
 
 /// What `pullmill_commit` says if a write did not find what it expected.
 const CONFLICT: &str = "PM001";
@@ -229,19 +230,6 @@ fn slice(rows: &[Row], page: &Page) -> Result<Slice, StoreError> {
         records: records.map_err(StoreError::Unavailable)?,
         next: next.filter(|_| rows.len() > page.limit),
     })
-}
-
-fn order(page: &Page) -> (&'static str, &'static str) {
-    if page.is_descending {
-        ("DESC", "<")
-    } else {
-        ("ASC", ">")
-    }
-}
-
-/// One more, to see whether there is more.
-fn limit(page: &Page) -> i64 {
-    i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
 /// Postgres keeps no zero bytes in texts, and no key has any; a question may.

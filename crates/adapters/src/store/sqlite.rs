@@ -26,6 +26,7 @@ use pullmill_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::hints::Hints;
+use super::sql::number;
 use lock::Lock;
 use reader::Readers;
 use writer::Writer;
@@ -172,10 +173,10 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let is_single = batch.writes().len() == 1;
         let packed = write::Packed::of(batch);
-        self.writer
-            .run(move |connection| write::batch(connection, &packed))
-            .await
+        let write = move |connection: &Connection| write::batch(connection, &packed);
+        self.writer.run_as(is_single, write).await
     }
 
     async fn get(&self, keys: &[Key], now: Timestamp) -> Result<Vec<Option<Record>>, StoreError> {
@@ -267,7 +268,7 @@ impl Queue for SqliteStore {
             let sql = "UPDATE record SET held = ?1, due = ?1
                        WHERE pk = ?2 AND sk = ?3 AND epoch = ?4 AND held IS NOT NULL";
             let mut statement = connection.prepare_cached(sql)?;
-            let epoch = write::number(epoch.0);
+            let epoch = number(epoch.0);
             Ok(statement.execute(params![until.millis(), key.pk, key.sk, epoch])?)
         };
         if self.writer.run(extend).await.map_err(unavailable)? == 0 {

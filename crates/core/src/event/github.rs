@@ -1,71 +1,54 @@
 //! GitHub's webhooks: which of their fields count, and what an event is for.
 
-use serde::Deserialize;
-
 use super::{About, body_hash, digest_of};
 use crate::id::TenantId;
+use crate::strict::{Strict, strict_structs};
 use crate::time::Timestamp;
 
-/// The few fields that count. Everything else may be anything.
-#[derive(Debug, Default, Deserialize)]
-struct Wire {
-    action: Option<String>,
-    installation: Option<Numbered>,
-    repository: Option<Repository>,
-    organization: Option<Account>,
-    pull_request: Option<PullRequest>,
-    issue: Option<Issue>,
-    comment: Option<Comment>,
-    sender: Option<Numbered>,
-    check_run: Option<CheckRun>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Numbered {
-    id: Option<u64>,
-    account: Option<Account>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Account {
-    login: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Repository {
-    id: Option<u64>,
-    full_name: Option<String>,
-    owner: Option<Account>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PullRequest {
-    number: Option<u64>,
-    updated_at: Option<String>,
-    head: Option<Head>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Head {
-    sha: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Issue {
-    number: Option<u64>,
-    pull_request: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Comment {
-    id: Option<u64>,
-    body: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CheckRun {
-    #[serde(default)]
-    pull_requests: Vec<PullRequest>,
+strict_structs! {
+    /// The few fields that count. Everything else may be anything.
+    Wire {
+        action: Option<String>,
+        installation: Option<Numbered>,
+        repository: Option<Repository>,
+        organization: Option<Account>,
+        pull_request: Option<PullRequest>,
+        issue: Option<Issue>,
+        comment: Option<Comment>,
+        sender: Option<Numbered>,
+        check_run: Option<CheckRun>,
+    }
+    Numbered {
+        id: Option<u64>,
+        account: Option<Account>,
+    }
+    Account {
+        login: Option<String>,
+    }
+    Repository {
+        id: Option<u64>,
+        full_name: Option<String>,
+        owner: Option<Account>,
+    }
+    PullRequest {
+        number: Option<u64>,
+        updated_at: Option<String>,
+        head: Option<Head>,
+    }
+    Head {
+        sha: Option<String>,
+    }
+    Issue {
+        number: Option<u64>,
+        pull_request: Option<Strict>,
+    }
+    Comment {
+        id: Option<u64>,
+        body: Option<String>,
+    }
+    CheckRun {
+        pull_requests: Vec<PullRequest>,
+    }
 }
 
 /// An event as it was read.
@@ -121,7 +104,7 @@ impl Purpose {
     }
 }
 
-/// Reads what counts of an event. The body is checked JSON; a field of another form than GitHub's is an error that names it.
+/// Reads what counts of an event, and checks all of it as [`strict::check`](crate::strict::check) does. A field of another form than GitHub's is an error.
 pub fn read(event: &str, body: &str) -> Result<Read, serde_json::Error> {
     let wire: Wire = serde_json::from_str(body)?;
     let about = about(&wire);
@@ -264,6 +247,29 @@ mod tests {
         let read = read("issue_comment", &body.to_string()).unwrap();
         assert!(read.purpose.is_err());
         assert_eq!(read.about.pr_number, None);
+    }
+
+    #[test]
+    fn no_key_comes_twice_wherever_it_is() {
+        for body in [
+            r#"{"action":"opened","action":"closed"}"#,
+            r#"{"unknown":1,"unknown":1}"#,
+            r#"{"pull_request":{"number":1,"number":2}}"#,
+            r#"{"pull_request":{"user":{"login":"a","login":"b"}}}"#,
+            r#"{"issue":{"number":1,"pull_request":{"url":"a","\u0075rl":"b"}}}"#,
+            r#"{"check_run":{"pull_requests":[{"number":1},{"number":1,"number":1}]}}"#,
+            r#"{"list":[[{"a":1,"a":1}]]}"#,
+        ] {
+            let error = read("pull_request", body).unwrap_err();
+            assert!(error.to_string().contains("comes twice"), "{body}: {error}");
+        }
+        assert!(read("pull_request", "[]").is_err());
+        assert!(read("pull_request", "{} {}").is_err());
+        let many: Vec<String> = (0..99).map(|number| format!("\"k{number}\":0")).collect();
+        let many = many.join(",");
+        let last = read("pull_request", &format!("{{{many},\"action\":\"opened\"}}")).unwrap();
+        assert_eq!(last.action.as_deref(), Some("opened"));
+        assert!(read("pull_request", &format!("{{{many},\"k98\":1}}")).is_err());
     }
 
     #[test]

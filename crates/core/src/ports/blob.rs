@@ -15,7 +15,9 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BlobClass {
-    /// What somebody sent us.
+    /// What a forge sent us.
+    Delivery,
+    /// What somebody submitted.
     Payload,
     /// What a step made.
     Result,
@@ -25,12 +27,18 @@ pub enum BlobClass {
 
 impl BlobClass {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Payload, Self::Result, Self::Checkpoint];
+    pub const ALL: [Self; 4] = [
+        Self::Delivery,
+        Self::Payload,
+        Self::Result,
+        Self::Checkpoint,
+    ];
 
     /// One word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Delivery => "delivery",
             Self::Payload => "payload",
             Self::Result => "result",
             Self::Checkpoint => "checkpoint",

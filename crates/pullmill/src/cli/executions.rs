@@ -36,7 +36,7 @@ pub struct ListArgs {
     /// Only with this status.
     #[arg(long)]
     status: Option<String>,
-    /// Of this month, like 2026-11; left out: of the present one.
+    /// Of this month alone, like 2026-11.
     #[arg(long)]
     month: Option<String>,
     /// At most so many.

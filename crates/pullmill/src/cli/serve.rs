@@ -54,18 +54,9 @@ pub struct ServeArgs {
         default_value = "127.0.0.1:8080"
     )]
     listen: SocketAddr,
-    /// A file with the webhook's secret; a second one for the secret before it.
+    /// A file with the webhook's secret; a second one for the secret before it. Left out: PULLMILL_WEBHOOK_SECRET is the secret.
     #[arg(long, value_name = "FILE")]
     webhook_secret_file: Vec<PathBuf>,
-    /// The webhook's secret, if no file has it.
-    #[arg(
-        long,
-        value_name = "SECRET",
-        env = "PULLMILL_WEBHOOK_SECRET",
-        hide_env_values = true,
-        hide = true
-    )]
-    webhook_secret: Option<String>,
     /// Accept secrets that could be guessed: for development only.
     #[arg(long)]
     dev: bool,
@@ -144,7 +135,8 @@ fn secrets(args: &ServeArgs) -> Result<Secrets, Failure> {
     for path in &args.webhook_secret_file {
         secrets.push(read_secret(path)?);
     }
-    if let (true, Some(secret)) = (secrets.is_empty(), &args.webhook_secret) {
+    // Never an argument, which every account of the machine could read.
+    if let (true, Ok(secret)) = (secrets.is_empty(), std::env::var("PULLMILL_WEBHOOK_SECRET")) {
         secrets.push(secret.trim().as_bytes().to_vec());
     }
     Secrets::new(secrets, args.dev).map_err(|error| Failure::new(Status::Config, error))

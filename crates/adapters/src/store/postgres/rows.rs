@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::store::pack;
+use crate::store::sql::number;
 
 /// The columns of [`record`], in its order.
 pub(super) const COLUMNS: &str = "pk, sk, version, epoch, count, queue, tenant, due, first_pk, \
@@ -193,9 +194,4 @@ fn name(key: &Key, table: u32) -> i64 {
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     i64::from_be_bytes(first)
-}
-
-/// The database's integers have a sign. Versions never get there.
-pub(super) fn number(unsigned: u64) -> i64 {
-    i64::try_from(unsigned).unwrap_or(i64::MAX)
 }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_fro
 
 use super::{lock, schema};
 use crate::store::pack;
+use crate::store::sql::{limit, order};
 
 /// Idle connections that are kept.
 const KEPT: usize = 4;
@@ -198,19 +199,6 @@ pub(super) fn find(
     );
     let values = params![pk, now.millis(), place, id, limit(page)];
     slice(connection, &sql, values, page)
-}
-
-fn order(page: &Page) -> (&'static str, &'static str) {
-    if page.is_descending {
-        ("DESC", "<")
-    } else {
-        ("ASC", ">")
-    }
-}
-
-/// One more, to see whether there is more.
-fn limit(page: &Page) -> i64 {
-    i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
 fn slice(

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use super::reader::{COLUMNS, record};
 use super::writer::Undone;
 use crate::store::pack;
+use crate::store::sql::number;
 
 /// A batch whose bodies are packed already, so that the writer need not.
 pub(super) struct Packed {
@@ -344,9 +345,4 @@ pub(super) fn touch(connection: &Connection) -> rusqlite::Result<()> {
 
 fn execute(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(values)
-}
-
-/// SQLite's integers have a sign. Versions never get there.
-pub(super) fn number(unsigned: u64) -> i64 {
-    i64::try_from(unsigned).unwrap_or(i64::MAX)
 }

@@ -47,14 +47,17 @@ enum Ended {
 
 /// Something to write, and somebody who waits for it.
 trait Operation: Send {
-    /// Runs it in a savepoint; says whether that stays.
+    /// Runs it; says whether what it wrote stays.
     fn run(&mut self, connection: &Connection) -> bool;
+    /// Whether it writes once at most, last of all, so that there is never something to take back.
+    fn is_single(&self) -> bool;
     /// Tells the caller.
     fn answer(self: Box<Self>, ended: Ended);
 }
 
 struct Asked<F, T> {
     operation: Option<F>,
+    is_single: bool,
     result: Option<Result<T, Undone>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -66,6 +69,10 @@ where
     fn run(&mut self, connection: &Connection) -> bool {
         self.result = self.operation.take().map(|operation| operation(connection));
         matches!(self.result, Some(Ok(_)))
+    }
+
+    fn is_single(&self) -> bool {
+        self.is_single
     }
 
     fn answer(self: Box<Self>, ended: Ended) {
@@ -119,9 +126,19 @@ impl Writer {
         &self,
         operation: impl FnOnce(&Connection) -> Result<T, Undone> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.run_as(false, operation).await
+    }
+
+    /// The same for an operation that `is_single`: it writes once at most, last of all.
+    pub(super) async fn run_as<T: Send + 'static>(
+        &self,
+        is_single: bool,
+        operation: impl FnOnce(&Connection) -> Result<T, Undone> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (caller, receiver) = oneshot::channel();
         self.send(Box::new(Asked {
             operation: Some(operation),
+            is_single,
             result: None,
             caller,
         }))?;
@@ -206,12 +223,19 @@ impl Writing {
         }
     }
 
-    /// Runs one operation so that it can be taken back alone. An error means that the whole transaction is lost.
+    /// Runs one operation so that it can be taken back alone, in a savepoint if need be. An error means that the whole transaction is lost.
     fn savepoint(&self, operation: &mut dyn Operation) -> rusqlite::Result<()> {
         let execute = |sql: &str| {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.execute([]).map(drop)
         };
+        if operation.is_single() {
+            // A statement that fails leaves nothing, unless it took the whole transaction with it.
+            return match operation.run(&self.connection) || !self.connection.is_autocommit() {
+                true => Ok(()),
+                false => Err(rusqlite::Error::InvalidQuery),
+            };
+        }
         execute("SAVEPOINT operation")?;
         if !operation.run(&self.connection) {
             execute("ROLLBACK TO operation")?;
