@@ -97,11 +97,13 @@ impl Acknowledged {
             if over["reason"] == "poison" {
                 // Its worker was killed three times in the middle of it: a dead letter, which an operator puts back.
                 let path = format!("/api/executions/{id}/retry");
-                assert_eq!(server.post(&path, &json!({})).status, 200);
+                let answer = server.at_last(|server| server.post(&path, &json!({})));
+                assert_eq!(answer.status, 200, "{answer:?}");
                 over = server.over(id);
             }
             assert_eq!(over["status"], "succeeded", "{over:#}");
-            let answer = server.get_at_last(&format!("/api/executions/{id}/events"));
+            let answer =
+                server.at_last(|server| server.get(&format!("/api/executions/{id}/events")));
             let events = answer.json()["events"].clone();
             let events = events.as_array().unwrap_or_else(|| panic!("{answer:?}"));
             let completed = |event: &&Value| event["type"] == "step.completed";

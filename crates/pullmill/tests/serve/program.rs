@@ -221,11 +221,11 @@ impl Server {
         self.ask("GET", path, &[], b"")
     }
 
-    /// The same when its store is back, and it has served others.
-    pub fn get_at_last(&self, path: &str) -> Answer {
+    /// The answer when the store is back, and others have been served.
+    pub fn at_last(&self, ask: impl Fn(&Self) -> Answer) -> Answer {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = self.get(path);
+            let answer = ask(self);
             if !matches!(answer.status, 429 | 503) || Instant::now() > deadline {
                 return answer;
             }
@@ -247,7 +247,9 @@ impl Server {
     pub fn over(&self, id: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = self.get_at_last(&format!("/api/executions/{id}")).json();
+            let answer = self
+                .at_last(|server| server.get(&format!("/api/executions/{id}")))
+                .json();
             let execution = answer["execution"].clone();
             if execution["notified_at"].is_string() {
                 return execution;
