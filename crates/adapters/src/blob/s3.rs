@@ -46,6 +46,15 @@ impl S3Blobs {
         }
     }
 
+    /// Makes sure that the bucket is there and may be used.
+    pub async fn check(&self) -> Result<(), BlobError> {
+        let listed = self.client.list_objects_v2().bucket(&self.bucket);
+        let listed = listed.max_keys(1).send().await;
+        listed
+            .map(drop)
+            .map_err(|error| unavailable(Said::of(error)))
+    }
+
     fn name(&self, blob: &BlobRef) -> String {
         // A tenant may be called `..`, which is no name in a path.
         let (class, tenant, digest) = (blob.class.word(), &blob.tenant, &blob.digest);

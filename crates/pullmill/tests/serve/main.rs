@@ -720,6 +720,22 @@ mod with_a_database {
     }
 }
 
+#[cfg(feature = "aws")]
+#[test]
+fn a_bucket_that_is_not_there_is_named_at_once() {
+    let place = Place::aws();
+    std::fs::write(place.path().join("a.py"), WEAK).unwrap();
+    for arguments in [&["submit", "a.py"][..], &["worker"]] {
+        let mut command = place.command(arguments);
+        let output = command.env("PULLMILL_BLOBS", "s3:nobodys-bucket").output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(69));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains("nobodys-bucket"), "{text}");
+        assert!(text.contains("NoSuchBucket"), "{text}");
+    }
+}
+
 /// Every payload that GitHub publishes is accepted, or ignored with a reason.
 #[test]
 fn every_published_payload_gets_an_answer() {
