@@ -6,13 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
 use pullmill_adapters::aws::configuration;
 use pullmill_adapters::blob::s3::S3Blobs;
 use pullmill_adapters::store::dynamodb::DynamoStore;
 use pullmill_core::id::{QueueName, TenantId};
 use pullmill_core::ports::batch::{Batch, Write};
 use pullmill_core::ports::clock::Clock as _;
-use pullmill_core::ports::queue::{LeaseFrom, Queue as _};
+use pullmill_core::ports::queue::{Hint, LeaseFrom, Queue as _};
 use pullmill_core::ports::store::{Due, Key, Store as _};
 use pullmill_testkit::clock::ManualClock;
 use pullmill_testkit::moto::{fresh_bucket, fresh_table};
@@ -70,48 +72,106 @@ async fn poke(store: &DynamoStore, clock: &ManualClock, delay: Duration) -> (Due
     (due, key)
 }
 
-/// The message that led to a lease is forgotten when the lease is settled, and not before.
+/// The messages of the queue of a table.
+struct Messages {
+    client: Client,
+    url: String,
+}
+
+impl Messages {
+    async fn of(table: &str) -> Self {
+        let client = Client::new(&configuration().await);
+        let name = table.replace("-data", "-work");
+        let found = client.get_queue_url().queue_name(name).send().await;
+        let url = found.unwrap().queue_url.unwrap();
+        Self { client, url }
+    }
+
+    async fn count(&self, which: QueueAttributeName) -> String {
+        let asked = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = asked.attribute_names(which.clone()).send().await.unwrap();
+        answer.attributes.unwrap()[&which].clone()
+    }
+
+    /// How many are given out and not forgotten.
+    async fn under_way(&self) -> String {
+        self.count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .await
+    }
+
+    /// Takes one as a function of AWS would be given it.
+    async fn take(&self, key: &Key) -> Hint {
+        let asked = self.client.receive_message().queue_url(&self.url);
+        let answer = asked.wait_time_seconds(20).send().await.unwrap();
+        let message = answer.messages.unwrap().remove(0);
+        let body: serde_json::Value = serde_json::from_str(&message.body.unwrap()).unwrap();
+        assert_eq!(
+            (&body["pk"], &body["sk"]),
+            (&key.pk.as_str().into(), &key.sk.as_str().into())
+        );
+        Hint {
+            queue: queue(),
+            key: key.clone(),
+            receipt: message.receipt_handle,
+        }
+    }
+}
+
+/// The message that led to a lease is forgotten when the lease is settled, and one that leads to nothing at once.
 #[tokio::test]
 async fn a_message_lives_until_its_record_is_settled() {
     let clock = Arc::new(ManualClock::new());
     let table = fresh_table();
-    let (one, other) = (store(&table, &clock).await, store(&table, &clock).await);
-    let queue = queue();
-    let hour = Duration::from_secs(3600);
-    let poll = |store: &Arc<DynamoStore>| {
-        let (store, queue) = (Arc::clone(store), queue.clone());
-        async move {
-            let from = LeaseFrom::Poll(&queue);
-            store.lease(from, 1, hour, hour).await.unwrap()
-        }
+    let store = store(&table, &clock).await;
+    let hint = poke(&store, &clock, Duration::ZERO).await;
+    let key = hint.1.clone();
+    store.wake(&[hint.clone(), hint]).await.unwrap();
+    let messages = Messages::of(&table).await;
+    let minute = Duration::from_secs(60);
+    let lease = async |hint: Hint| {
+        let hints = [hint];
+        let leases = store.lease(LeaseFrom::Hints(&hints), 1, minute, minute);
+        leases.await.unwrap().pop()
     };
-    let telling = async {
-        let hint = poke(&one, &clock, Duration::ZERO).await;
-        one.wake(&[hint]).await.unwrap();
-    };
-    let (mut leases, ()) = futures_util::future::join(poll(&other), telling).await;
-    let lease = leases.pop().unwrap();
-    assert_eq!(lease.record.draft.key.sk, "LANE");
-    other.settle(lease).await.unwrap();
+    let leased = lease(messages.take(&key).await).await.unwrap();
+    assert_eq!(messages.under_way().await, "1");
+    // The other one: somebody holds the record.
+    assert!(lease(messages.take(&key).await).await.is_none());
+    assert_eq!(messages.under_way().await, "1");
+    store.settle(leased).await.unwrap();
+    assert_eq!(messages.under_way().await, "0");
 }
 
-/// What falls due later than SQS can delay a message is hinted at by the sweeper, once.
+/// What falls due later than SQS can delay a message is hinted at by the sweeper when it comes near.
 #[tokio::test]
 async fn a_sweeper_hints_at_what_comes_near() {
     let clock = Arc::new(ManualClock::new());
-    let store = store(&fresh_table(), &clock).await;
+    let table = fresh_table();
+    let store = store(&table, &clock).await;
     let hour = Duration::from_secs(3600);
-    poke(&store, &clock, hour).await;
-    let late = || async {
-        store
-            .recover(&queue(), Duration::from_secs(60))
-            .await
-            .unwrap()
+    let far = poke(&store, &clock, hour).await;
+    // Makes the queue known; a message this far ahead is not sent.
+    let near = (
+        Due {
+            at: clock.now(),
+            ..far.0.clone()
+        },
+        Key::new("T#t#X", "NONE"),
+    );
+    store.wake(&[far, near]).await.unwrap();
+    let messages = Messages::of(&table).await;
+    let delayed = || messages.count(QueueAttributeName::ApproximateNumberOfMessagesDelayed);
+    let late = async || {
+        let minute = Duration::from_secs(60);
+        store.recover(&queue(), minute).await.unwrap()
     };
-    assert_eq!(late().await, 0);
+    assert_eq!((late().await, delayed().await.as_str()), (0, "0"));
     clock.pass(hour - Duration::from_secs(890));
-    assert_eq!(late().await, 0);
-    clock.pass(Duration::from_secs(951));
+    assert_eq!((late().await, delayed().await.as_str()), (0, "1"));
+    // A minute later its message is on the way already.
+    clock.pass(Duration::from_secs(60));
+    assert_eq!((late().await, delayed().await.as_str()), (0, "1"));
+    clock.pass(Duration::from_secs(891));
     assert_eq!(late().await, 1);
 }
 

@@ -19,8 +19,6 @@ use pullmill_adapters::store::dynamodb::DynamoStore;
 #[cfg(feature = "postgres")]
 use pullmill_adapters::store::postgres::{self, PostgresStore};
 use pullmill_adapters::store::sqlite::{self, OpenError, SqliteStore};
-#[cfg(feature = "aws")]
-use pullmill_core::ports::blob::BlobError;
 use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::Queue;
@@ -99,21 +97,15 @@ async fn blobs(address: &BlobAddress) -> Result<Arc<dyn Blobs>, Failure> {
         BlobAddress::S3 { bucket, prefix } => {
             let configuration = aws::configuration().await;
             let blobs = S3Blobs::new(&configuration, bucket, prefix);
-            match blobs.check().await {
-                Ok(()) => Ok(Arc::new(blobs)),
-                Err(BlobError::Unavailable(error)) => Err(unusable_bucket(bucket, &error)),
-                Err(error) => Err(unusable_bucket(bucket, &error)),
-            }
+            blobs.check().await.map_err(|error| {
+                let message = format!("the bucket {bucket} cannot be used: {error}");
+                Failure::new(Status::Unavailable, message)
+            })?;
+            Ok(Arc::new(blobs))
         }
         #[cfg(not(feature = "aws"))]
         BlobAddress::S3 { .. } => Err(not_built("S3", "aws")),
     }
-}
-
-#[cfg(feature = "aws")]
-fn unusable_bucket(bucket: &str, error: &dyn std::fmt::Display) -> Failure {
-    let message = format!("the bucket {bucket} cannot be used: {error}");
-    Failure::new(Status::Unavailable, message)
 }
 
 /// What to tell somebody whose program lacks a back end.

@@ -47,12 +47,10 @@ impl S3Blobs {
     }
 
     /// Makes sure that the bucket is there and may be used.
-    pub async fn check(&self) -> Result<(), BlobError> {
+    pub async fn check(&self) -> Result<(), Source> {
         let listed = self.client.list_objects_v2().bucket(&self.bucket);
-        let listed = listed.max_keys(1).send().await;
-        listed
-            .map(drop)
-            .map_err(|error| unavailable(Said::of(error)))
+        listed.max_keys(1).send().await.map_err(Said::of)?;
+        Ok(())
     }
 
     fn name(&self, blob: &BlobRef) -> String {

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use pullmill_core::ports::clock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -187,5 +188,5 @@ async fn pause_after(error: &io::Error) {
         event = "connection.failed",
         "A connection could not be taken: {error}"
     );
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    clock::sleep(&*crate::wire::clock(), Duration::from_millis(50)).await;
 }
