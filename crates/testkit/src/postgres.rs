@@ -94,7 +94,7 @@ impl Server {
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let server = launch(&programs, &folder, port)?;
-        let server = Self {
+        let mut server = Self {
             server,
             folder,
             programs,
@@ -110,12 +110,13 @@ impl Server {
         let group = format!("-{}", self.server.id());
         succeeds(Command::new("kill").args(["-KILL", "--", &group]))?;
         self.server.wait()?;
-        let _ = fs::remove_file(self.folder.join("data/postmaster.pid"));
         self.server = launch(&self.programs, &self.folder, self.port)?;
         self.wait()
     }
 
-    fn wait(&self) -> io::Result<()> {
+    /// Waits until it is ready, and starts it anew as long as it ends by itself: after a crash its port, or the memory
+    /// it shared with processes that are still ending, may be taken for a moment.
+    fn wait(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let mut ready = Command::new(self.programs.join("pg_isready"));
         ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
@@ -123,6 +124,9 @@ impl Server {
             if Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 return Err(io::Error::other(format!("Postgres does not start: {log}")));
+            }
+            if self.server.try_wait()?.is_some() {
+                self.server = launch(&self.programs, &self.folder, self.port)?;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -159,6 +163,7 @@ impl Drop for Server {
 
 fn launch(programs: &Path, folder: &Path, port: u16) -> io::Result<Child> {
     use std::os::unix::process::CommandExt as _;
+    let _ = fs::remove_file(folder.join("data/postmaster.pid"));
     let log = fs::File::create(folder.join("log"))?;
     let mut command = as_server(&programs.join("postgres"));
     command.arg("-D").arg(folder.join("data"));

@@ -286,6 +286,15 @@ mod on_postgres {
         }
     }
 
+    /// Says that something is over, also when what it waits for fails.
+    struct Over<'a>(&'a AtomicBool);
+
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// One server that receives and four workers: all of them are killed, their connections cut, and the database is killed too.
     #[test]
     fn workers_and_the_database_may_die_at_any_time() {
@@ -301,6 +310,7 @@ mod on_postgres {
         let address = Mutex::new(front.address);
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _over = Over(&is_over);
             scope.spawn(|| {
                 // Whatever is not answered, or with 503, may be there or not.
                 let mut number = 0;
@@ -331,7 +341,6 @@ mod on_postgres {
                     _ => database.crash().unwrap(),
                 }
             }
-            is_over.store(true, Ordering::Relaxed);
         });
         end_leases(&place);
         acknowledged.check(&front);
