@@ -1,5 +1,7 @@
 //! What was looked at and what was not, file by file: nothing is left unsaid.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::change::RepoPath;
@@ -81,4 +83,33 @@ impl SkipReason {
             Self::Unavailable => "content unavailable",
         }
     }
+}
+
+/// E.g. "3 of 5 files assessed; not: 1 binary, 1 too large".
+#[must_use]
+pub fn words(coverage: &[FileCoverage]) -> String {
+    let mut skipped: BTreeMap<SkipReason, usize> = BTreeMap::new();
+    for file in coverage {
+        if let Outcome::Skipped { reason, .. } = &file.outcome {
+            *skipped.entry(*reason).or_insert(0) += 1;
+        }
+    }
+    let total = coverage.len();
+    let assessed = total - skipped.values().sum::<usize>();
+    let noun = if total == 1 { "file" } else { "files" };
+    if skipped.is_empty() {
+        return match total {
+            0 => "There was no file to assess".to_owned(),
+            1 => "The only file was assessed".to_owned(),
+            _ => format!("All {total} files were assessed"),
+        };
+    }
+    let parts: Vec<String> = skipped
+        .iter()
+        .map(|(reason, count)| format!("{count} {}", reason.words()))
+        .collect();
+    format!(
+        "{assessed} of {total} {noun} assessed; not: {}",
+        parts.join(", ")
+    )
 }

@@ -108,7 +108,7 @@ impl OutputArgs {
         match self.format {
             Format::Text => Ok(render::text::render(review, &style)),
             Format::Json => render::json::render(review),
-            Format::Markdown => Ok(render::markdown::render(review)),
+            Format::Markdown => Ok(pullmill_core::markdown::render(review)),
             Format::Sarif => render::sarif::render(review, &render::sarif::Origin::default()),
         }
     }

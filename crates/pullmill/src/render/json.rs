@@ -2,7 +2,7 @@
 
 use pullmill_core::review::Review;
 
-use super::escape;
+use pullmill_core::escape;
 
 /// The review as pretty JSON with a line end behind it.
 ///

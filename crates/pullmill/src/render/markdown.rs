@@ -1,355 +1,166 @@
-//! The review as Markdown for a pull request. Untrusted text cannot mention, link, embed or break out of its place (T20, T21).
+//! Reads the page as GitHub would, and throws hostile text at it.
 
-mod neutral;
-#[cfg(test)]
-pub(in crate::render) mod tests;
+use pullmill_core::markdown::neutral::{block, code, prose};
+use pullmill_core::markdown::render;
+use crate::render::sample::sample;
 
-use pullmill_core::change::Status;
-use pullmill_core::coverage::Outcome;
-use pullmill_core::finding::{Finding, Severity};
-use pullmill_core::review::{Review, Suppressed, SuppressedBy, WalkthroughRow};
-use pullmill_core::verdict::Outlook;
-
-use super::coverage;
-use neutral::{block, code, prose};
-
-/// A walkthrough of more rows is folded away.
-const OPEN_ROWS: usize = 8;
-const MAX_ROWS: usize = 100;
-const MAX_REASONS: usize = 5;
-/// GitHub takes 65,536 characters per comment; findings stop here and leave room for what follows.
-const FINDINGS_UNTIL: usize = 45_000;
-const LISTS_UNTIL: usize = 58_000;
-
-/// The review as GitHub-flavoured Markdown, short enough for one comment.
-#[must_use]
-pub fn render(review: &Review) -> String {
-    let mut page = Page::default();
-    judgement(&mut page, review);
-    findings(&mut page, &review.findings);
-    walkthrough(&mut page, review);
-    suppressed(&mut page, &review.suppressed);
-    covered(&mut page, review);
-    for note in review.notes.iter().take(MAX_REASONS) {
-        page.paragraph(&format!("Note: {}", prose(note)));
-    }
-    page.out.truncate(page.out.trim_end().len());
-    page.out + "\n"
-}
-
-#[derive(Default)]
-struct Page {
-    out: String,
-}
-
-impl Page {
-    fn paragraph(&mut self, text: &str) {
-        self.out.push_str(text);
-        self.out.push_str("\n\n");
-    }
-
-    fn line(&mut self, text: &str) {
-        self.out.push_str(text);
-        self.out.push('\n');
-    }
-
-    /// A folded part with a summary line.
-    fn fold(&mut self, summary: &str, body: impl FnOnce(&mut Self)) {
-        self.paragraph(&format!("<details><summary>{summary}</summary>"));
-        body(self);
-        if !self.out.ends_with("\n\n") {
-            self.out.push('\n');
-        }
-        self.paragraph("</details>");
-    }
-
-    /// One bullet each while there is room, then a count.
-    fn bullets(&mut self, items: Vec<String>) {
-        let total = items.len();
-        for (index, item) in items.into_iter().enumerate() {
-            if index >= MAX_ROWS || self.out.len() + item.len() > LISTS_UNTIL {
-                self.line(&format!("- and {} more", total - index));
-                break;
-            }
-            self.line(&format!("- {item}"));
-        }
-        self.out.push('\n');
-    }
-}
-
-fn judgement(page: &mut Page, review: &Review) {
-    let (sign, word) = match review.verdict.outlook {
-        Outlook::Pass => ("✅", "Pass"),
-        Outlook::Fail => ("❌", "Fail"),
-        Outlook::Inconclusive => ("🟡", "Inconclusive"),
-    };
-    let reasons = &review.verdict.reasons;
-    let first = reasons.first().map(String::as_str).unwrap_or_default();
-    page.paragraph(&format!("## {sign} {word}: {}", prose(first)));
-    page.paragraph(&prose(&review.summary.headline));
-    if reasons.len() > 1 {
-        let mut rest: Vec<String> = reasons[1..]
-            .iter()
-            .take(MAX_REASONS - 1)
-            .map(|reason| prose(reason))
-            .collect();
-        if reasons.len() > MAX_REASONS {
-            rest.push(format!("and {} more reasons", reasons.len() - MAX_REASONS));
-        }
-        page.bullets(rest);
-    }
-    let risk = &review.risk;
-    let mut reasons: Vec<String> = risk
-        .reasons
-        .iter()
-        .take(MAX_REASONS)
-        .map(|reason| {
-            let sign = if reason.name.starts_with("floor.") {
-                "at least "
-            } else {
-                "+"
-            };
-            format!("{} ({sign}{})", prose(&reason.message), reason.points)
-        })
-        .collect();
-    if risk.reasons.len() > MAX_REASONS {
-        reasons.push(format!("{} more", risk.reasons.len() - MAX_REASONS));
-    }
-    let why = if reasons.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", reasons.join(" · "))
-    };
-    page.paragraph(&format!(
-        "**Risk {} of 100, {}**{why}",
-        risk.score,
-        risk.level.word()
-    ));
-}
-
-fn findings(page: &mut Page, findings: &[Finding]) {
-    let mut shown = 0;
-    for severity in Severity::ALL {
-        let group: Vec<&Finding> = findings
-            .iter()
-            .filter(|one| one.severity == severity)
-            .collect();
-        if group.is_empty() {
-            continue;
-        }
-        let noun = if group.len() == 1 {
-            "finding"
-        } else {
-            "findings"
-        };
-        page.paragraph(&format!("### {} {} {noun}", group.len(), severity.word()));
-        for finding in group {
-            let before = page.out.len();
-            write_finding(page, finding);
-            if page.out.len() > FINDINGS_UNTIL {
-                page.out.truncate(before);
-                return left_out(page, findings.len() - shown);
-            }
-            shown += 1;
-        }
-    }
-}
-
-fn left_out(page: &mut Page, number: usize) {
-    let (noun, verb) = if number == 1 {
-        ("finding", "is")
-    } else {
-        ("findings", "are")
-    };
-    page.paragraph(&format!(
-        "{number} further {noun} {verb} in the full report."
-    ));
-}
-
-fn write_finding(page: &mut Page, finding: &Finding) {
-    let place = &finding.location;
-    page.paragraph(&format!("#### {}", prose(&finding.message)));
-    let mut about = vec![
-        code(&format!("{}:{}", place.path, place.line)),
-        code(&finding.rule),
+/// What untrusted text managed to do to a page: mentions, references, links, images, HTML that is not ours.
+pub(super) fn dangers(page: &str) -> Vec<String> {
+    const OURS: [&str; 7] = [
+        "<!-- -->",
+        "<details>",
+        "</details>",
+        "<summary>",
+        "</summary>",
+        "<code>",
+        "</code>",
     ];
-    about.extend(finding.cwe.iter().map(|cwe| format!("CWE-{cwe}")));
-    about.push(format!("{} confidence", finding.confidence.word()));
-    if let Some(symbol) = &finding.symbol {
-        about.push(format!("in {}", code(symbol)));
+    let mut text = outside_code(page);
+    for ours in OURS {
+        text = text.replace(ours, "\u{1}");
     }
-    page.paragraph(&about.join(" · "));
-    if let Some(line) = finding
-        .comment_line
-        .filter(|line| !(place.line..=place.end_line).contains(line))
-    {
-        page.paragraph(&format!("The change causes this by line {line}."));
-    }
-    if !finding.snippet.trim().is_empty() {
-        page.paragraph(&block(&finding.snippet, &place.path));
-    }
-    for (label, text) in [
-        ("Why it matters", &finding.why),
-        ("How to fix it", &finding.fix),
-    ] {
-        if !text.is_empty() {
-            page.paragraph(&format!("**{label}.** {}", prose(text)));
+    let mut found = Vec::new();
+    for (index, _) in text.match_indices(['<', '>', '@', '[', ']', '!', '#']) {
+        let before = text[..index].chars().next_back();
+        let after = text[index + 1..].chars().next();
+        let is_heading = text[..index].ends_with(['\n', '#']) || index == 0;
+        let is_tame =
+            before == Some('\\') || after == Some('\u{1}') || before == Some('&') || is_heading;
+        if !is_tame {
+            found.push(text[index..].chars().take(30).collect());
         }
     }
-    if !finding.path.is_empty() {
-        let steps = if finding.path.len() == 1 {
-            "step"
-        } else {
-            "steps"
-        };
-        page.fold(
-            &format!("Path from source to sink, {} {steps}", finding.path.len()),
-            |page| {
-                for (number, step) in (1..).zip(finding.path.iter().take(MAX_ROWS)) {
-                    let location = format!("{}:{}", step.location.path, step.location.line);
-                    page.line(&format!(
-                        "{number}. {}: {}",
-                        code(&location),
-                        prose(&step.message)
-                    ));
+    for word in ["://", "www."] {
+        if text.to_ascii_lowercase().contains(word) {
+            found.push(word.to_owned());
+        }
+    }
+    found
+}
+
+/// The page without fenced blocks and code spans of one backtick, which are all that is written.
+fn outside_code(page: &str) -> String {
+    let mut out = String::new();
+    let mut fence: Option<String> = None;
+    for line in page.lines() {
+        let run: String = line.chars().take_while(|one| *one == '`').collect();
+        match &fence {
+            Some(open) if line == open => fence = None,
+            Some(_) => {}
+            None if run.len() >= 3 => fence = Some(run),
+            None => {
+                for (index, piece) in line.split('`').enumerate() {
+                    out.push_str(if index % 2 == 0 { piece } else { "code" });
                 }
-            },
-        );
-    }
-}
-
-fn walkthrough(page: &mut Page, review: &Review) {
-    let summary = &review.summary;
-    let rows = &summary.walkthrough;
-    if rows.is_empty() {
-        return;
-    }
-    if rows.len() <= OPEN_ROWS {
-        page.paragraph("### Walkthrough");
-        return table(page, rows);
-    }
-    let title = format!(
-        "Walkthrough: {} files, +{} −{}",
-        rows.len(),
-        summary.added_lines,
-        summary.removed_lines
-    );
-    page.fold(&title, |page| {
-        if summary.components.len() > 1 {
-            page.bullets(
-                summary
-                    .components
-                    .iter()
-                    .take(OPEN_ROWS)
-                    .map(|one| {
-                        let files = if one.files == 1 { "file" } else { "files" };
-                        format!(
-                            "{}: {} {files}, +{} −{}",
-                            code(&one.name),
-                            one.files,
-                            one.added_lines,
-                            one.removed_lines
-                        )
-                    })
-                    .collect(),
-            );
-        }
-        table(page, rows);
-    });
-}
-
-fn table(page: &mut Page, rows: &[WalkthroughRow]) {
-    page.line("| | File | Lines | What |");
-    page.line("|---|---|---|---|");
-    for (index, row) in rows.iter().enumerate() {
-        let letter = match row.status {
-            Status::Added => "A",
-            Status::Modified => "M",
-            Status::Deleted => "D",
-            Status::Renamed => "R",
-            Status::Copied => "C",
-            Status::ModeChanged => "mode",
-        };
-        let line = format!(
-            "| {letter} | {} | {} | {} |",
-            code(row.path.as_str()),
-            lines(row),
-            prose(&row.what)
-        );
-        if index >= MAX_ROWS || page.out.len() + line.len() > LISTS_UNTIL {
-            page.line(&format!("| | and {} more files | | |", rows.len() - index));
-            break;
-        }
-        page.line(&line);
-    }
-    page.out.push('\n');
-}
-
-fn lines(row: &WalkthroughRow) -> String {
-    let counts = [("+", row.added_lines), ("−", row.removed_lines)];
-    let words: Vec<String> = counts
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(sign, count)| format!("{sign}{count}"))
-        .collect();
-    words.join(" ")
-}
-
-fn suppressed(page: &mut Page, all: &[Suppressed]) {
-    if all.is_empty() {
-        return;
-    }
-    let noun = if all.len() == 1 {
-        "finding"
-    } else {
-        "findings"
-    };
-    page.fold(&format!("{} {noun} set aside", all.len()), |page| {
-        page.bullets(
-            all.iter()
-                .map(|one| {
-                    let by = match one.by {
-                        SuppressedBy::Comment => "a comment",
-                        SuppressedBy::Baseline => "the baseline",
-                    };
-                    let place = format!("{}:{}", one.location.path, one.location.line);
-                    format!(
-                        "{} {} by {by}: {}",
-                        code(&place),
-                        code(&one.rule),
-                        prose(&one.reason)
-                    )
-                })
-                .collect(),
-        );
-    });
-}
-
-fn covered(page: &mut Page, review: &Review) {
-    let mut skipped: Vec<(bool, String)> = review
-        .coverage
-        .iter()
-        .filter_map(|file| match &file.outcome {
-            Outcome::Skipped { reason, detail } => {
-                let detail = if detail.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", prose(detail))
-                };
-                Some((
-                    reason.is_neutral(),
-                    format!("{}: {}{detail}", code(file.path.as_str()), reason.words()),
-                ))
+                out.push('\n');
             }
-            Outcome::Assessed { .. } => None,
-        })
-        .collect();
-    skipped.sort_by_key(|(is_neutral, _)| *is_neutral);
-    let words = coverage::words(&review.coverage);
-    if skipped.is_empty() {
-        return page.paragraph(&format!("{words}."));
+        }
     }
-    page.fold(&words, |page| {
-        page.bullets(skipped.into_iter().map(|(_, line)| line).collect())
-    });
+    out
+}
+
+#[test]
+fn a_review_reads_well() {
+    let page = render(&sample());
+    let top: Vec<&str> = page.lines().take(20).collect();
+    insta::assert_snapshot!(top.join("\n"), @r#"
+    ## ❌ Fail: 2 open findings of severity high or worse
+
+    Changes 8 files in `shop`, `docs` and 4 more folders (+45 −6): adds `login` and `retry`, changes `logout`, renames `getPrice` to `fetchPrice`; 1 critical, 1 high and 1 medium findings.
+
+    - tools/report.pl was not assessed (unsupported language: Perl)
+
+    **Risk 52 of 100, high**: touches workflow (.github/workflows/release.yml) (at least 40) · touches auth (shop/auth/login.py) (at least 40) · 1 critical finding (+30) · 1 high finding (+15) · 1 medium finding (+7)
+
+    ### 1 critical finding
+
+    #### `name` from the request reaches the text of an SQL query
+
+    `shop/auth/login.py:31` · `python.sql-injection` · CWE-89 · high confidence · in `login`
+
+    ```python
+        rows = db.execute(f"SELECT * FROM users WHERE name = '{name}'")
+    ```
+
+    **Why it matters.** Whoever sends the request decides what the query does: they can read or change every row the application can.
+    "#);
+    let bottom = page.split("### Walkthrough").nth(1).unwrap();
+    insta::assert_snapshot!(bottom, @r#"
+
+
+    | | File | Lines | What |
+    |---|---|---|---|
+    | A | `.github/workflows/release.yml` | +22 | adds a CI workflow |
+    | M | `docs/guide.md` | +1 −1 | updates documentation |
+    | A | `docs/logo.png` |  | adds a binary file |
+    | M | `shop/auth/login.py` | +6 −3 | adds `login`; changes `logout` |
+    | M | `shop/settings.py` | +1 | changes code outside functions |
+    | A | `tests/test_login.py` | +12 | tests: adds `login_works` |
+    | M | `tools/report.pl` | +1 −1 | updates code |
+    | R | `worker/fetch.go` | +2 −1 | moved from `worker/http.go`; adds `retry`; renames `getPrice` to `fetchPrice` |
+
+    <details><summary>1 finding set aside</summary>
+
+    - `shop/auth/login.py:29` `python.debug-enabled` by a comment: only the local profile reads this
+
+    </details>
+
+    <details><summary>6 of 8 files assessed; not: 1 binary, 1 unsupported language</summary>
+
+    - `tools/report.pl`: unsupported language: Perl
+    - `docs/logo.png`: binary: 48.2 kB
+
+    </details>
+    "#);
+    assert_eq!(dangers(&page), Vec::<String>::new());
+}
+
+#[test]
+fn mentions_references_links_and_html_are_plain_text() {
+    let hostile =
+        "@octo fixes #12, GH-3 <img src=x> ![a](https://e.test) www.e.test **b** | `c|d` `e";
+    insta::assert_snapshot!(prose(hostile), @r#"@<!-- -->octo fixes \#<!-- -->12, GH-<!-- -->3 &lt;img src=x&gt; \!\[a\](https:<!-- -->//e.test) www<!-- -->.e.test \*\*b\*\* \| <code>c&#124;d</code> &#96;e"#);
+}
+
+#[test]
+fn code_spans_cannot_be_left() {
+    assert_eq!(code("a b"), "`a b`");
+    assert_eq!(code(""), "` `");
+    assert_eq!(code("a`|b"), "<code>a&#96;&#124;b</code>");
+    assert_eq!(
+        code("a\n\u{202e}b"),
+        r"<code>a &#92;u&#123;202e&#125;b</code>"
+    );
+}
+
+#[test]
+fn blocks_cannot_be_closed_from_inside() {
+    let text = block("a\n````\n@octo", &"x.py".into());
+    assert_eq!(text, "`````python\na\n````\n@octo\n`````");
+}
+
+#[test]
+fn the_check_for_dangers_finds_them() {
+    for bad in ["@octo", "a <b>", "see #1", "![x](y)", "http://e", "WWW.e"] {
+        assert!(!dangers(&format!("x {bad}")).is_empty(), "{bad}");
+    }
+}
+
+#[test]
+fn a_huge_review_fits_one_comment_and_says_what_is_left_out() {
+    let mut review = sample();
+    let finding = review.findings[0].clone();
+    review.findings = vec![finding; 2_000];
+    let row = review.summary.walkthrough[0].clone();
+    review.summary.walkthrough = vec![row; 2_000];
+    let file = review.coverage[2].clone();
+    review.coverage = vec![file; 2_000];
+    let page = render(&review);
+    assert!(page.chars().count() < 65_000);
+    assert!(page.contains("further findings are in the full report."));
+    assert!(page.contains("and 1900 more files"));
+    assert_eq!(
+        page.matches("<details>").count(),
+        page.matches("</details>").count()
+    );
 }

@@ -14,7 +14,7 @@ use pullmill_core::coverage::{FileCoverage, Outcome};
 use pullmill_core::finding::{Agent, Finding, Location, Severity, Step};
 use pullmill_core::review::{Review, Suppressed, SuppressedBy};
 
-use super::escape;
+use pullmill_core::escape;
 use log::{
     ArtifactLocation, Automation, CodeFlow, Configuration, Driver, FilePlace, Invocation, Log,
     Notification, Physical, Place, Region, ReportingReference, Result as Found, Root, Rule,

@@ -130,12 +130,12 @@ proptest! {
         prop_assert!(found.is_empty(), "{:?}", found);
         let style = text::TextStyle { width, is_coloured: false };
         let shown = text::render(&review, &style);
-        let is_calm = |one: char| one == '\n' || !crate::render::escape::is_hidden(one);
+        let is_calm = |one: char| one == '\n' || !pullmill_core::escape::is_hidden(one);
         prop_assert!(shown.chars().all(is_calm));
-        let page = markdown::render(&review);
+        let page = pullmill_core::markdown::render(&review);
         prop_assert!(page.chars().all(is_calm));
         prop_assert!(page.chars().count() < 65_000);
-        prop_assert_eq!(markdown::tests::dangers(&page), Vec::<String>::new());
+        prop_assert_eq!(markdown::dangers(&page), Vec::<String>::new());
     }
 }
 

@@ -4,7 +4,7 @@ use pullmill_core::finding::{Finding, Location};
 
 use super::paper::{Ink, Paper, char_columns};
 use super::severity_ink;
-use crate::render::escape::visible;
+use pullmill_core::escape::visible;
 
 const MAX_LINES: usize = 8;
 const TAB: &str = "    ";

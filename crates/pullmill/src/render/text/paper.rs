@@ -5,7 +5,7 @@ use pullmill_core::finding::Location;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::TextStyle;
-use crate::render::escape::one_line;
+use pullmill_core::escape::one_line;
 
 /// Prose with less room than this goes below its lead.
 const LEAST_ROOM: usize = 20;

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use pullmill_core::change::RepoPath;
-
-use crate::render::escape::{one_line, visible};
+use crate::change::RepoPath;
+use crate::escape::{one_line, visible};
 
 /// Longer pieces of prose are cut.
 const MAX_PROSE: usize = 600;
@@ -15,7 +14,8 @@ const MAX_BLOCK_COLUMNS: usize = 200;
 const SPLIT: &str = "<!-- -->";
 
 /// One line of prose. What stands in backticks becomes code; everything else is plain text without links or mentions.
-pub(super) fn prose(text: &str) -> String {
+#[must_use]
+pub fn prose(text: &str) -> String {
     let text = clip(&one_line(text), MAX_PROSE);
     let pieces: Vec<&str> = text.split('`').collect();
     let mut out = String::new();
@@ -37,7 +37,8 @@ pub(super) fn prose(text: &str) -> String {
 }
 
 /// Code within a line, safe in tables too.
-pub(super) fn code(text: &str) -> String {
+#[must_use]
+pub fn code(text: &str) -> String {
     let text = clip(&one_line(text), MAX_CODE);
     if text.is_empty() {
         return "` `".to_owned();
@@ -57,7 +58,8 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// Lines of code in a fence that the code cannot close.
-pub(super) fn block(text: &str, path: &RepoPath) -> String {
+#[must_use]
+pub fn block(text: &str, path: &RepoPath) -> String {
     let mut lines: Vec<String> = text
         .lines()
         .take(MAX_BLOCK_LINES)

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 /// The text with every dangerous character written as `\xNN` or `\u{NNNN}`; tabs and line ends too.
-pub(super) fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         push_visible(&mut out, character);
@@ -12,7 +13,8 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// Like [`visible`] for one line of prose: line ends and tabs become spaces.
-pub(super) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let flat: String = text
         .chars()
         .map(|character| match character {
@@ -24,7 +26,8 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Whether the character must not reach a terminal or a page as it is.
-pub(super) fn is_hidden(character: char) -> bool {
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             u32::from(character),
@@ -48,7 +51,8 @@ pub(super) fn is_hidden(character: char) -> bool {
 }
 
 /// Escapes hidden characters in finished JSON, where beyond ASCII they stand in strings only.
-pub(super) fn json(text: &str) -> String {
+#[must_use]
+pub fn json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         if character != '\n' && is_hidden(character) {

@@ -1,0 +1,351 @@
+//! The review as Markdown for a pull request. Untrusted text cannot mention, link, embed or break out of its place (T20, T21).
+
+pub mod neutral;
+
+use crate::change::Status;
+use crate::coverage::{self, Outcome};
+use crate::finding::{Finding, Severity};
+use crate::review::{Review, Suppressed, SuppressedBy, WalkthroughRow};
+use crate::verdict::Outlook;
+use neutral::{block, code, prose};
+
+/// A walkthrough of more rows is folded away.
+const OPEN_ROWS: usize = 8;
+const MAX_ROWS: usize = 100;
+const MAX_REASONS: usize = 5;
+/// GitHub takes 65,536 characters per comment; findings stop here and leave room for what follows.
+const FINDINGS_UNTIL: usize = 45_000;
+const LISTS_UNTIL: usize = 58_000;
+
+/// The review as GitHub-flavoured Markdown, short enough for one comment.
+#[must_use]
+pub fn render(review: &Review) -> String {
+    let mut page = Page::default();
+    judgement(&mut page, review);
+    findings(&mut page, &review.findings);
+    walkthrough(&mut page, review);
+    suppressed(&mut page, &review.suppressed);
+    covered(&mut page, review);
+    for note in review.notes.iter().take(MAX_REASONS) {
+        page.paragraph(&format!("Note: {}", prose(note)));
+    }
+    page.out.truncate(page.out.trim_end().len());
+    page.out + "\n"
+}
+
+#[derive(Default)]
+struct Page {
+    out: String,
+}
+
+impl Page {
+    fn paragraph(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push_str("\n\n");
+    }
+
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    /// A folded part with a summary line.
+    fn fold(&mut self, summary: &str, body: impl FnOnce(&mut Self)) {
+        self.paragraph(&format!("<details><summary>{summary}</summary>"));
+        body(self);
+        if !self.out.ends_with("\n\n") {
+            self.out.push('\n');
+        }
+        self.paragraph("</details>");
+    }
+
+    /// One bullet each while there is room, then a count.
+    fn bullets(&mut self, items: Vec<String>) {
+        let total = items.len();
+        for (index, item) in items.into_iter().enumerate() {
+            if index >= MAX_ROWS || self.out.len() + item.len() > LISTS_UNTIL {
+                self.line(&format!("- and {} more", total - index));
+                break;
+            }
+            self.line(&format!("- {item}"));
+        }
+        self.out.push('\n');
+    }
+}
+
+fn judgement(page: &mut Page, review: &Review) {
+    let (sign, word) = match review.verdict.outlook {
+        Outlook::Pass => ("✅", "Pass"),
+        Outlook::Fail => ("❌", "Fail"),
+        Outlook::Inconclusive => ("🟡", "Inconclusive"),
+    };
+    let reasons = &review.verdict.reasons;
+    let first = reasons.first().map(String::as_str).unwrap_or_default();
+    page.paragraph(&format!("## {sign} {word}: {}", prose(first)));
+    page.paragraph(&prose(&review.summary.headline));
+    if reasons.len() > 1 {
+        let mut rest: Vec<String> = reasons[1..]
+            .iter()
+            .take(MAX_REASONS - 1)
+            .map(|reason| prose(reason))
+            .collect();
+        if reasons.len() > MAX_REASONS {
+            rest.push(format!("and {} more reasons", reasons.len() - MAX_REASONS));
+        }
+        page.bullets(rest);
+    }
+    let risk = &review.risk;
+    let mut reasons: Vec<String> = risk
+        .reasons
+        .iter()
+        .take(MAX_REASONS)
+        .map(|reason| {
+            let sign = if reason.name.starts_with("floor.") {
+                "at least "
+            } else {
+                "+"
+            };
+            format!("{} ({sign}{})", prose(&reason.message), reason.points)
+        })
+        .collect();
+    if risk.reasons.len() > MAX_REASONS {
+        reasons.push(format!("{} more", risk.reasons.len() - MAX_REASONS));
+    }
+    let why = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", reasons.join(" · "))
+    };
+    page.paragraph(&format!(
+        "**Risk {} of 100, {}**{why}",
+        risk.score,
+        risk.level.word()
+    ));
+}
+
+fn findings(page: &mut Page, findings: &[Finding]) {
+    let mut shown = 0;
+    for severity in Severity::ALL {
+        let group: Vec<&Finding> = findings
+            .iter()
+            .filter(|one| one.severity == severity)
+            .collect();
+        if group.is_empty() {
+            continue;
+        }
+        let noun = if group.len() == 1 {
+            "finding"
+        } else {
+            "findings"
+        };
+        page.paragraph(&format!("### {} {} {noun}", group.len(), severity.word()));
+        for finding in group {
+            let before = page.out.len();
+            write_finding(page, finding);
+            if page.out.len() > FINDINGS_UNTIL {
+                page.out.truncate(before);
+                return left_out(page, findings.len() - shown);
+            }
+            shown += 1;
+        }
+    }
+}
+
+fn left_out(page: &mut Page, number: usize) {
+    let (noun, verb) = if number == 1 {
+        ("finding", "is")
+    } else {
+        ("findings", "are")
+    };
+    page.paragraph(&format!(
+        "{number} further {noun} {verb} in the full report."
+    ));
+}
+
+fn write_finding(page: &mut Page, finding: &Finding) {
+    let place = &finding.location;
+    page.paragraph(&format!("#### {}", prose(&finding.message)));
+    let mut about = vec![
+        code(&format!("{}:{}", place.path, place.line)),
+        code(&finding.rule),
+    ];
+    about.extend(finding.cwe.iter().map(|cwe| format!("CWE-{cwe}")));
+    about.push(format!("{} confidence", finding.confidence.word()));
+    if let Some(symbol) = &finding.symbol {
+        about.push(format!("in {}", code(symbol)));
+    }
+    page.paragraph(&about.join(" · "));
+    if let Some(line) = finding
+        .comment_line
+        .filter(|line| !(place.line..=place.end_line).contains(line))
+    {
+        page.paragraph(&format!("The change causes this by line {line}."));
+    }
+    if !finding.snippet.trim().is_empty() {
+        page.paragraph(&block(&finding.snippet, &place.path));
+    }
+    for (label, text) in [
+        ("Why it matters", &finding.why),
+        ("How to fix it", &finding.fix),
+    ] {
+        if !text.is_empty() {
+            page.paragraph(&format!("**{label}.** {}", prose(text)));
+        }
+    }
+    if !finding.path.is_empty() {
+        let steps = if finding.path.len() == 1 {
+            "step"
+        } else {
+            "steps"
+        };
+        page.fold(
+            &format!("Path from source to sink, {} {steps}", finding.path.len()),
+            |page| {
+                for (number, step) in (1..).zip(finding.path.iter().take(MAX_ROWS)) {
+                    let location = format!("{}:{}", step.location.path, step.location.line);
+                    page.line(&format!(
+                        "{number}. {}: {}",
+                        code(&location),
+                        prose(&step.message)
+                    ));
+                }
+            },
+        );
+    }
+}
+
+fn walkthrough(page: &mut Page, review: &Review) {
+    let summary = &review.summary;
+    let rows = &summary.walkthrough;
+    if rows.is_empty() {
+        return;
+    }
+    if rows.len() <= OPEN_ROWS {
+        page.paragraph("### Walkthrough");
+        return table(page, rows);
+    }
+    let title = format!(
+        "Walkthrough: {} files, +{} −{}",
+        rows.len(),
+        summary.added_lines,
+        summary.removed_lines
+    );
+    page.fold(&title, |page| {
+        if summary.components.len() > 1 {
+            page.bullets(
+                summary
+                    .components
+                    .iter()
+                    .take(OPEN_ROWS)
+                    .map(|one| {
+                        let files = if one.files == 1 { "file" } else { "files" };
+                        format!(
+                            "{}: {} {files}, +{} −{}",
+                            code(&one.name),
+                            one.files,
+                            one.added_lines,
+                            one.removed_lines
+                        )
+                    })
+                    .collect(),
+            );
+        }
+        table(page, rows);
+    });
+}
+
+fn table(page: &mut Page, rows: &[WalkthroughRow]) {
+    page.line("| | File | Lines | What |");
+    page.line("|---|---|---|---|");
+    for (index, row) in rows.iter().enumerate() {
+        let letter = match row.status {
+            Status::Added => "A",
+            Status::Modified => "M",
+            Status::Deleted => "D",
+            Status::Renamed => "R",
+            Status::Copied => "C",
+            Status::ModeChanged => "mode",
+        };
+        let line = format!(
+            "| {letter} | {} | {} | {} |",
+            code(row.path.as_str()),
+            lines(row),
+            prose(&row.what)
+        );
+        if index >= MAX_ROWS || page.out.len() + line.len() > LISTS_UNTIL {
+            page.line(&format!("| | and {} more files | | |", rows.len() - index));
+            break;
+        }
+        page.line(&line);
+    }
+    page.out.push('\n');
+}
+
+fn lines(row: &WalkthroughRow) -> String {
+    let counts = [("+", row.added_lines), ("−", row.removed_lines)];
+    let words: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(sign, count)| format!("{sign}{count}"))
+        .collect();
+    words.join(" ")
+}
+
+fn suppressed(page: &mut Page, all: &[Suppressed]) {
+    if all.is_empty() {
+        return;
+    }
+    let noun = if all.len() == 1 {
+        "finding"
+    } else {
+        "findings"
+    };
+    page.fold(&format!("{} {noun} set aside", all.len()), |page| {
+        page.bullets(
+            all.iter()
+                .map(|one| {
+                    let by = match one.by {
+                        SuppressedBy::Comment => "a comment",
+                        SuppressedBy::Baseline => "the baseline",
+                    };
+                    let place = format!("{}:{}", one.location.path, one.location.line);
+                    format!(
+                        "{} {} by {by}: {}",
+                        code(&place),
+                        code(&one.rule),
+                        prose(&one.reason)
+                    )
+                })
+                .collect(),
+        );
+    });
+}
+
+fn covered(page: &mut Page, review: &Review) {
+    let mut skipped: Vec<(bool, String)> = review
+        .coverage
+        .iter()
+        .filter_map(|file| match &file.outcome {
+            Outcome::Skipped { reason, detail } => {
+                let detail = if detail.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", prose(detail))
+                };
+                Some((
+                    reason.is_neutral(),
+                    format!("{}: {}{detail}", code(file.path.as_str()), reason.words()),
+                ))
+            }
+            Outcome::Assessed { .. } => None,
+        })
+        .collect();
+    skipped.sort_by_key(|(is_neutral, _)| *is_neutral);
+    let words = coverage::words(&review.coverage);
+    if skipped.is_empty() {
+        return page.paragraph(&format!("{words}."));
+    }
+    page.fold(&words, |page| {
+        page.bullets(skipped.into_iter().map(|(_, line)| line).collect())
+    });
+}
