@@ -24,7 +24,7 @@ mod worktree;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pullmill_core::change::Change;
+use pullmill_core::change::{Change, Side};
 
 pub(crate) use content::side_of;
 pub(crate) use draft::SUBMODULE;
@@ -38,6 +38,18 @@ use objects::Objects;
 use process::Process;
 use revision::Commit;
 use trees::{Listing, Trees};
+
+/// Says what the texts of a change really are, and finds its changed regions: for changes that somebody else has read.
+pub fn complete(change: &mut Change, limits: &Limits) {
+    for file in &mut change.files {
+        for side in [&mut file.base, &mut file.head] {
+            if let Side::Text(bytes) = side {
+                *side = side_of(std::sync::Arc::clone(bytes), None, limits);
+            }
+        }
+    }
+    find_hunks(&mut change.files, limits, &mut change.notes);
+}
 
 /// Which change of a repository is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]

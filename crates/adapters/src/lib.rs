@@ -5,6 +5,7 @@ pub mod analyzer;
 pub mod aws;
 pub mod blob;
 pub mod clock;
+pub mod forge;
 pub mod git;
 pub mod patch;
 pub mod store;

@@ -12,6 +12,13 @@ pub fn visible(text: &str) -> String {
     out
 }
 
+/// Like [`visible`] for text of several lines: line ends stay.
+#[must_use]
+pub fn visible_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(visible).collect();
+    lines.join("\n")
+}
+
 /// Like [`visible`] for one line of prose: line ends and tabs become spaces.
 #[must_use]
 pub fn one_line(text: &str) -> String {

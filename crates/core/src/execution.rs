@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{ExecutionId, StepName, TenantId};
+use crate::id::{ExecutionId, RepoName, StepName, TenantId};
 use crate::plan::Plan;
+use crate::ports::forge::{PullRef, RepoRef};
 use crate::stream::{Head, Told};
 use crate::task::{Death, Wait};
 use crate::time::Timestamp;
@@ -143,6 +144,26 @@ pub struct Subject {
     pub number: u64,
     /// The head it is about.
     pub head: Option<String>,
+    /// The installation it is reached through.
+    #[serde(default)]
+    pub installation: u64,
+    /// The repository's number.
+    #[serde(default)]
+    pub repo_id: u64,
+}
+
+impl Subject {
+    /// The pull request as a forge knows it; `None` if its names are none.
+    #[must_use]
+    pub fn pull(&self) -> Option<PullRef> {
+        let repo = RepoRef {
+            installation: self.installation,
+            id: self.repo_id,
+            name: RepoName::parse(&self.repo).ok()?,
+        };
+        let number = self.number;
+        (repo.installation != 0 && repo.id != 0).then_some(PullRef { repo, number })
+    }
 }
 
 /// How far taking back went.

@@ -23,15 +23,34 @@ fn checked(what: &'static str, text: &str) -> Result<String, IdError> {
     if (1..=128).contains(&text.len()) && text.bytes().all(is_plain) {
         return Ok(text.to_owned());
     }
-    Err(IdError {
+    Err(refused(what, text, ALLOWED))
+}
+
+fn refused(what: &'static str, text: &str, allowed: &'static str) -> IdError {
+    let shown = text.chars().take(40).flat_map(char::escape_default);
+    IdError {
         what,
-        shown: text
-            .chars()
-            .take(40)
-            .flat_map(char::escape_default)
-            .collect(),
-        allowed: ALLOWED,
-    })
+        shown: shown.collect(),
+        allowed,
+    }
+}
+
+/// What every id can do.
+macro_rules! text {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(de::Error::custom)
+            }
+        }
+    };
 }
 
 macro_rules! id {
@@ -54,18 +73,7 @@ macro_rules! id {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                Self::parse(&text).map_err(de::Error::custom)
-            }
-        }
+        text!($name);
     };
 }
 
@@ -120,6 +128,76 @@ impl ExecutionId {
         Self(format!("exe_{}", uuid7(now, random)))
     }
 }
+
+/// A commit, by all digits of its hash.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Sha(String);
+
+impl Sha {
+    /// Checks the hash: 40 or 64 hexadecimal digits, in lower case.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if matches!(text.len(), 40 | 64) && text.bytes().all(is_digit) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(refused("commit", text, "40 or 64 hexadecimal digits"))
+    }
+
+    /// All digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first digits, as people write them.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..7]
+    }
+}
+
+/// A repository as `owner/name`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RepoName(String);
+
+impl RepoName {
+    /// Checks the name: two parts of letters, digits, `.`, `_` and `-`, neither of them `.` or `..`.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let is_plain = |part: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            (1..=100).contains(&part.len())
+                && part.bytes().all(is_plain)
+                && !part.bytes().all(|byte| byte == b'.')
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if is_plain(owner) && is_plain(name) => Ok(Self(text.to_owned())),
+            _ => Err(refused("repository", text, "`owner/name` of letters, digits, `.`, `_` and `-`")),
+        }
+    }
+
+    /// `owner/name`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The account it belongs to.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(owner, _)| owner)
+    }
+
+    /// Its name there.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(_, name)| name)
+    }
+}
+
+text!(Sha);
+text!(RepoName);
 
 /// A UUID of version 7: its text order is the order of its times.
 #[must_use]

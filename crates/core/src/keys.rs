@@ -12,6 +12,10 @@ pub const EVENTS: &str = "EV#";
 pub const TASKS: &str = "TASK#";
 /// The second half of a lane.
 pub const LANE: &str = "LANE";
+/// The second half of a sender.
+pub const SENDER: &str = "SENDER";
+/// Every item in a sender's mailbox starts like this.
+pub const OUTGOING: &str = "OUT#";
 /// The second half of an execution.
 pub const EXECUTION: &str = "EXEC";
 /// Every timer starts like this.
@@ -133,6 +137,48 @@ pub fn by_status(tenant: &TenantId, status: &str, at: Timestamp, id: &ExecutionI
 #[must_use]
 pub fn dead_letters(tenant: &TenantId, queue: &QueueName) -> String {
     format!("T#{tenant}#DLQ#{queue}")
+}
+
+/// The sender of an installation, by its partition.
+#[must_use]
+pub fn sender(pk: &str) -> Key {
+    Key::new(pk, SENDER)
+}
+
+/// How fast an installation has written.
+#[must_use]
+pub fn pace(pk: &str) -> Key {
+    Key::new(pk, "PACE")
+}
+
+/// An item in the mailbox of a sender.
+#[must_use]
+pub fn outgoing(pk: &str, id: &str) -> Key {
+    Key::new(pk, format!("{OUTGOING}{id}"))
+}
+
+/// The ledger of an object; the digest is of hexadecimal digits.
+#[must_use]
+pub fn effect(pk: &str, object: &str) -> Key {
+    Key::new(pk, format!("FX#{object}"))
+}
+
+/// Where the effects of an execution are listed.
+#[must_use]
+pub fn effects_of(tenant: &TenantId, id: &ExecutionId) -> String {
+    format!("{}#FX", execution_partition(tenant, id))
+}
+
+/// Where the effects of a state are listed.
+#[must_use]
+pub fn effects_by_state(tenant: &TenantId, state: &str) -> String {
+    format!("T#{tenant}#FX#{state}")
+}
+
+/// The key of markers, which all tenants share.
+#[must_use]
+pub fn marker_key() -> Key {
+    Key::new("T#-#SECRET#markers", "M")
 }
 
 /// The breaker of a provider, which all tenants share.

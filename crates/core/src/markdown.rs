@@ -16,6 +16,7 @@ const MAX_REASONS: usize = 5;
 /// GitHub takes 65,536 characters per comment; findings stop here and leave room for what follows.
 const FINDINGS_UNTIL: usize = 45_000;
 const LISTS_UNTIL: usize = 58_000;
+const BODY: usize = 64_000;
 
 /// The review as GitHub-flavoured Markdown, short enough for one comment.
 #[must_use]
@@ -31,6 +32,49 @@ pub fn render(review: &Review) -> String {
     }
     page.out.truncate(page.out.trim_end().len());
     page.out + "\n"
+}
+
+/// A comment about one finding, to stand at its line.
+#[must_use]
+pub fn comment(finding: &Finding) -> String {
+    let mut page = Page::default();
+    page.paragraph(&format!(
+        "**{}:** {}",
+        capitalised(finding.severity.word()),
+        prose(&finding.message)
+    ));
+    for (label, text) in [
+        ("Why it matters", &finding.why),
+        ("How to fix it", &finding.fix),
+    ] {
+        if !text.is_empty() {
+            page.paragraph(&format!("**{label}.** {}", prose(text)));
+        }
+    }
+    path(&mut page, finding);
+    let mut about = vec![code(&finding.rule)];
+    about.extend(finding.cwe.iter().map(|cwe| format!("CWE-{cwe}")));
+    about.push(format!("{} confidence", finding.confidence.word()));
+    page.paragraph(&about.join(" · "));
+    page.out.truncate(page.out.trim_end().len());
+    page.out
+}
+
+fn capitalised(word: &str) -> String {
+    let mut rest = word.chars();
+    let first = rest.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
+}
+
+/// Cut so that a forge takes it, with room for a marker.
+#[must_use]
+pub fn clipped(mut body: String) -> String {
+    if body.len() > BODY {
+        let end = body.floor_char_boundary(BODY);
+        body.truncate(end);
+        body.push_str("\n\n…");
+    }
+    body
 }
 
 #[derive(Default)]
@@ -192,6 +236,10 @@ fn write_finding(page: &mut Page, finding: &Finding) {
             page.paragraph(&format!("**{label}.** {}", prose(text)));
         }
     }
+    path(page, finding);
+}
+
+fn path(page: &mut Page, finding: &Finding) {
     if !finding.path.is_empty() {
         let steps = if finding.path.len() == 1 {
             "step"

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::effect::Kind;
 use crate::id::{AgentName, QueueName, StepName, WorkflowName};
 use crate::retry::RetryLaw;
 
@@ -14,6 +15,9 @@ pub struct Plan {
     pub workflow: WorkflowName,
     /// Its steps.
     pub steps: Vec<StepPlan>,
+    /// What its executions may change outside, whatever they read.
+    #[serde(default)]
+    pub effects: Vec<Kind>,
     /// How long an execution may wait for its first worker.
     pub queue_ttl: Duration,
     /// How long it may take in all.

@@ -28,6 +28,8 @@ use crate::job::Setup;
 
 /// Where the configuration stands in a repository.
 pub const FILE_NAME: &str = ".pullmill.toml";
+/// Where a repository keeps its own rules.
+pub const RULES_FOLDER: &str = ".pullmill/rules";
 
 /// The commented file that says what holds without a file.
 pub const DEFAULT_TEXT: &str = include_str!("policy/default.toml");

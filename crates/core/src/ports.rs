@@ -4,6 +4,7 @@ pub mod analyzer;
 pub mod batch;
 pub mod blob;
 pub mod clock;
+pub mod forge;
 pub mod queue;
 pub mod store;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::effect::Earned;
 use crate::id::{AgentName, ExecutionId, QueueName, StepName, TenantId};
 use crate::plan::StepPlan;
 use crate::ports::blob::BlobRef;
@@ -84,6 +85,8 @@ pub enum Outcome {
         result: Value,
         /// What to tell.
         told: Vec<crate::stream::Told>,
+        /// What is to be changed outside because of it.
+        effects: Vec<Earned>,
     },
     /// The time is nearly up; go on from here in a new lease.
     Yielded(BlobRef),

@@ -28,6 +28,9 @@ pub enum EngineError {
     /// A record cannot be read.
     #[error("a record cannot be read: {0}")]
     Body(#[from] BodyError),
+    /// An execution wants to change what it may not.
+    #[error("a mistake in pullmill: a step of {0} earned a {1} and may not")]
+    NotCapable(String, &'static str),
     /// The state of things does not allow it.
     #[error(transparent)]
     Refused(#[from] Refused),

@@ -351,6 +351,8 @@ impl Item {
                 repo,
                 number,
                 head: about.head.clone(),
+                installation: about.installation.unwrap_or(0),
+                repo_id: about.repo_id.unwrap_or(0),
             });
         let cause = match &envelope.replayed_by {
             Some(_) => Cause::Replay(envelope.delivery_id.to_string()),

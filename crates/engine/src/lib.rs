@@ -3,6 +3,7 @@
 pub mod agents;
 mod attempt;
 mod breaker;
+pub mod effects;
 mod error;
 pub mod ingress;
 mod lane;
@@ -31,6 +32,7 @@ use pullmill_core::ports::store::Store;
 pub use error::EngineError;
 
 use agents::Agent;
+pub use effects::Forge;
 
 /// The world, as far as the engine may touch it.
 #[derive(Clone)]
@@ -85,6 +87,7 @@ pub struct Engine {
     pub settings: Settings,
     plans: BTreeMap<WorkflowName, Plan>,
     agents: BTreeMap<AgentName, Arc<dyn Agent>>,
+    forge: Option<Forge>,
     ends: Arc<AtomicBool>,
 }
 
@@ -98,6 +101,12 @@ pub fn lane_queue() -> QueueName {
 #[must_use]
 pub fn timer_queue() -> QueueName {
     QueueName::constant("timer")
+}
+
+/// The queue of senders.
+#[must_use]
+pub fn sender_queue() -> QueueName {
+    QueueName::constant("effects")
 }
 
 impl Engine {
@@ -114,13 +123,28 @@ impl Engine {
             settings,
             plans: plans.collect(),
             agents: agents.into_iter().collect(),
+            forge: None,
             ends: Arc::default(),
+        }
+    }
+
+    /// The same engine, which may also change something on a forge.
+    #[must_use]
+    pub fn with_forge(self, forge: Forge) -> Self {
+        Self {
+            forge: Some(forge),
+            ..self
         }
     }
 
     /// Has every running attempt stop soon and give its task back: the process is about to end.
     pub fn end(&self) {
         self.ends.store(true, Ordering::Release);
+    }
+
+    /// Whether the process is about to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ends.load(Ordering::Acquire)
     }
 
     /// The workflows that are run here.
@@ -135,6 +159,9 @@ impl Engine {
         let steps = self.plans.values().flat_map(|plan| &plan.steps);
         let mut queues: BTreeSet<QueueName> = steps.map(|step| step.queue.clone()).collect();
         queues.extend([lane_queue(), timer_queue()]);
+        if self.forge.is_some() {
+            queues.insert(sender_queue());
+        }
         queues
     }
 }

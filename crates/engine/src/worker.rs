@@ -1,4 +1,4 @@
-//! Handles one leased record: a lane, a timer or a task. What it writes is fenced by the lease.
+//! Handles one leased record: a lane, a sender, a timer or a task. What it writes is fenced by the lease.
 
 mod bury;
 mod run;
@@ -67,6 +67,8 @@ impl Engine {
             self.handle_task(lease).await?
         } else if sk == keys::LANE {
             self.handle_lane(lease).await?
+        } else if sk == keys::SENDER {
+            self.handle_sender(lease).await?
         } else if sk.starts_with(keys::TIMERS) {
             self.handle_timer(lease).await?
         } else {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pullmill_core::effect::Kind;
 use pullmill_core::id::{AgentName, QueueName, StepName, WorkflowName};
 use pullmill_core::plan::{Plan, Role, StepPlan};
 use pullmill_core::retry::RetryLaw;
@@ -16,6 +17,31 @@ pub fn snippet_name() -> WorkflowName {
 #[must_use]
 pub fn static_agent() -> AgentName {
     AgentName::constant("static")
+}
+
+/// The workflow that reviews a pull request.
+#[must_use]
+pub fn review_name() -> WorkflowName {
+    WorkflowName::constant("pr-review")
+}
+
+/// The agent that reviews pull requests.
+#[must_use]
+pub fn pull_agent() -> AgentName {
+    AgentName::constant("reviewer")
+}
+
+/// Reviews a pull request and says on the forge what was found.
+#[must_use]
+pub fn pull_review() -> Plan {
+    let mut plan = snippet_review();
+    plan.workflow = review_name();
+    plan.effects = Kind::ALL.to_vec();
+    for step in &mut plan.steps {
+        step.agent = pull_agent();
+        step.time_limit = Duration::from_secs(900);
+    }
+    plan
 }
 
 /// Reviews submitted code; needs no forge.
@@ -33,6 +59,7 @@ pub fn snippet_review() -> Plan {
             time_limit: Duration::from_secs(300),
             retry: RetryLaw::default(),
         }],
+        effects: Vec::new(),
         queue_ttl: Duration::from_secs(86_400),
         deadline: Duration::from_secs(86_400),
     }

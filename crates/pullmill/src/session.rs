@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits, Stopped};
+use pullmill_adapters::git;
 use pullmill_core::assemble::{self, Analyses, Analysis};
 use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::coverage::SkipReason;
 use pullmill_core::job::{Job, JobReport};
+use pullmill_core::policy;
 use pullmill_core::review::Review;
 
 use crate::cli::{Failure, Status};
@@ -39,12 +41,24 @@ pub fn start(limits: Limits) -> Result<ChildAnalyzer, Failure> {
     Ok(analyzer)
 }
 
+/// How much of a change is read under a configuration.
+#[must_use]
+pub fn read_limits(configured: &policy::Limits) -> git::Limits {
+    git::Limits {
+        max_file_bytes: configured.max_file_bytes,
+        max_line_bytes: configured.max_line_bytes,
+        max_files: configured.max_files,
+        ..git::Limits::default()
+    }
+}
+
 /// Reviews changes and trees under one set of settings.
 #[derive(Debug)]
 pub struct Reviewer {
     analyzer: ChildAnalyzer,
     settings: Settings,
     judging: assemble::Settings,
+    incomplete: Vec<String>,
 }
 
 impl Reviewer {
@@ -56,7 +70,27 @@ impl Reviewer {
             analyzer,
             settings,
             judging,
+            incomplete: Vec::new(),
         })
+    }
+
+    /// The same reviewer, whose reviews lack something.
+    #[must_use]
+    pub fn lacking(self, incomplete: Vec<String>) -> Self {
+        Self { incomplete, ..self }
+    }
+
+    /// Says whether the children accept the rules of the repository.
+    pub fn prepare(&self) -> Result<(), Failure> {
+        // A file without text shows it as well as any.
+        let job = Job {
+            path: RepoPath::from("empty"),
+            old_path: None,
+            base: None,
+            head: Some(std::sync::Arc::from([].as_slice())),
+            search_base: false,
+        };
+        self.analyse(vec![job], &Progress::new(false)).map(drop)
     }
 
     /// Ends all reviews, now and for good.
@@ -176,7 +210,7 @@ impl Reviewer {
         }));
         Analyses {
             files,
-            incomplete: Vec::new(),
+            incomplete: self.incomplete.clone(),
         }
     }
 }

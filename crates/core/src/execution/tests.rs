@@ -36,6 +36,7 @@ fn plan() -> Plan {
             step("undo-c", &[], Role::Undo(StepName::constant("c"))),
             step("tell", &[], Role::Finally),
         ],
+        effects: Vec::new(),
         queue_ttl: Duration::from_secs(100),
         deadline: Duration::from_secs(1000),
     }

@@ -1,8 +1,10 @@
 //! The analyzer: reviews submitted code where nothing of value can be hurt.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::change::{Change, RepoPath};
 use crate::review::Review;
 
 /// Code that somebody submitted for a review.
@@ -28,6 +30,19 @@ pub struct SubmittedFile {
     pub content: String,
 }
 
+/// What a repository says about its reviews, as it stands at the base of a change (decision 21).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ground {
+    /// The configuration file, if there is one.
+    pub config: Option<Bytes>,
+    /// The baseline file, if there is one.
+    pub baseline: Option<Bytes>,
+    /// Rule files.
+    pub rules: Vec<(RepoPath, Bytes)>,
+    /// What could not be read, in words for the verdict.
+    pub missing: Vec<String>,
+}
+
 /// Why there is no review.
 #[derive(Debug, thiserror::Error)]
 pub enum AnalyzerError {
@@ -46,4 +61,7 @@ pub enum AnalyzerError {
 pub trait Analyzer: Send + Sync {
     /// Reviews a submission.
     async fn review(&self, submission: Submission) -> Result<Review, AnalyzerError>;
+
+    /// Reviews a change of a repository. Its files have their texts but no hunks yet, and text that is none is found to be so here.
+    async fn review_change(&self, change: Change, ground: Ground) -> Result<Review, AnalyzerError>;
 }

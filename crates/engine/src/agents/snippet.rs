@@ -97,6 +97,7 @@ fn done(review: &Review, kept: &BlobRef) -> Outcome {
     });
     Outcome::Done {
         told: findings.collect(),
+        effects: Vec::new(),
         result: json!({
             "verdict": review.verdict, "risk": review.risk, "findings": review.findings.len(), "review": kept,
         }),

@@ -1,6 +1,5 @@
 //! Runs an agent under a lease: prolongs it, watches whether the task is still wanted, and stops in time.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -60,7 +59,7 @@ impl Engine {
             if !self.is_still_ours(lease, &mut watch).await {
                 return Ok(None);
             }
-            if self.ends.load(Ordering::Acquire) {
+            if self.is_ending() {
                 self.give_back(lease, Duration::ZERO).await?;
                 return Ok(None);
             }

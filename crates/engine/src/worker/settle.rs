@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{Handled, Settled};
 use crate::attempt::Attempts;
+use crate::effects::Kept;
 use crate::{Engine, EngineError};
 
 impl Engine {
@@ -26,11 +27,12 @@ impl Engine {
         let random = self.ports.clock.random();
         let mut settled = task.clone();
         let next = settled.settle(outcome, lease.record.epoch, plan, now, random);
-        let told = match outcome {
-            Outcome::Done { told, .. } => told.clone(),
-            _ => Vec::new(),
+        let (told, effects) = match outcome {
+            Outcome::Done { told, effects, .. } => (told.clone(), effects.as_slice()),
+            _ => (Vec::new(), [].as_slice()),
         };
-        self.settle_as(lease, settled, next, told).await
+        let kept = self.keep_effects(&task.tenant, effects).await?;
+        self.settle_as(lease, settled, next, told, &kept).await
     }
 
     /// Writes a settled task and what follows.
@@ -40,6 +42,7 @@ impl Engine {
         task: Task,
         next: Next,
         told: Vec<Told>,
+        effects: &[Kept],
     ) -> Result<Handled, EngineError> {
         let mut attempts = Attempts::new(&self.ports);
         loop {
@@ -52,9 +55,10 @@ impl Engine {
             let Some(loaded) = self.load(&task.tenant, &task.execution, now).await? else {
                 return Ok(Handled::Lost);
             };
-            let event = event(&task, &next, told.clone());
-            let decision = decide(&loaded.execution, event, now)?;
             let mut batch = Batch::at(now);
+            let mut told = told.clone();
+            told.extend(self.plan_effects(&mut batch, &loaded.execution, effects).await?);
+            let decision = decide(&loaded.execution, event(&task, &next, told), now)?;
             batch.push(Write::Put {
                 draft: self.task_draft(&task, due(&next, now), now)?,
                 expect: Expect::Version(lease.record.version),

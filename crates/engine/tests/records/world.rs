@@ -30,6 +30,7 @@ impl Agent for Obliging {
         Outcome::Done {
             result: json!("done"),
             told: Vec::new(),
+            effects: Vec::new(),
         }
     }
 }
@@ -58,6 +59,7 @@ fn plan() -> Plan {
             time_limit: Duration::from_secs(60),
             retry: RetryLaw::default(),
         }],
+        effects: Vec::new(),
         queue_ttl: Duration::from_secs(3600),
         deadline: Duration::from_secs(3600),
     }

@@ -36,6 +36,7 @@ impl Agent for ScriptedAgent {
         let done = Outcome::Done {
             result: json!({"by": work.task.step}),
             told: Vec::new(),
+            effects: Vec::new(),
         };
         if self.is_calm.load(Ordering::Relaxed) {
             return done;
@@ -95,6 +96,7 @@ fn plan(name: &'static str, steps: Vec<StepPlan>) -> Plan {
     Plan {
         workflow: WorkflowName::constant(name),
         steps,
+        effects: Vec::new(),
         queue_ttl: Duration::from_secs(4 * 3600),
         deadline: Duration::from_secs(6 * 3600),
     }

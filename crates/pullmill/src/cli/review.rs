@@ -16,7 +16,7 @@ use super::output::OutputArgs;
 use super::{Common, folder_or_here, is_standard_input};
 use crate::progress::Progress;
 use crate::session::settings::{Ground, Settings};
-use crate::session::{self, Reviewer};
+use crate::session::{self, Reviewer, read_limits};
 
 /// What to review.
 #[derive(Debug, Args)]
@@ -50,10 +50,10 @@ pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
     // The children start while git reads.
     let analyzer = session::start(common.limits())?;
     let source = Source::open(args)?;
-    let usual = limits(&policy::Limits::default());
+    let usual = read_limits(&policy::Limits::default());
     let change = source.change(&usual)?;
     let settings = Settings::read(source.ground(&change), &args.output.overrides())?;
-    let wanted = limits(&settings.policy.limits);
+    let wanted = read_limits(&settings.policy.limits);
     let reviewer = Reviewer::new(analyzer, settings)?;
     // The configuration is known only after the change's base is, so other limits mean another reading.
     let change = if wanted == usual {
@@ -115,15 +115,6 @@ fn wanted(args: &ReviewArgs) -> Wanted {
         (None, Some(base)) => Wanted::Base(base.clone()),
         (None, None) if args.staged => Wanted::Staged,
         (None, None) => Wanted::Default,
-    }
-}
-
-fn limits(configured: &policy::Limits) -> Limits {
-    Limits {
-        max_file_bytes: configured.max_file_bytes,
-        max_line_bytes: configured.max_line_bytes,
-        max_files: configured.max_files,
-        ..Limits::default()
     }
 }
 

@@ -133,7 +133,7 @@ impl From<EngineError> for Refusal {
                 let message = "it could not be made durable; try again";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).retry_after(1)
             }
-            EngineError::Batch(_) | EngineError::Body(_) => {
+            EngineError::Batch(_) | EngineError::Body(_) | EngineError::NotCapable(..) => {
                 tracing::error!(event = "engine.failed", "{error}");
                 let message = "a mistake in pullmill; the log has the details";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)

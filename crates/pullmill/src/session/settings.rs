@@ -8,13 +8,12 @@ use pullmill_core::baseline::{self, Baseline};
 use pullmill_core::change::RepoPath;
 use pullmill_core::finding::Severity;
 use pullmill_core::job::Setup;
-use pullmill_core::policy::{self, Policy};
+use pullmill_core::policy::{self, Policy, RULES_FOLDER};
+use pullmill_core::ports::analyzer;
 
 use super::content::{self, Content};
 use crate::cli::{Failure, Status};
 
-/// Where a repository keeps its own rules.
-const RULES_FOLDER: &str = ".pullmill/rules";
 /// More rule files than this are a mistake.
 const MAX_RULE_FILES: usize = 500;
 /// A longer rule file is a mistake.
@@ -29,6 +28,8 @@ pub enum Ground<'a> {
     Commit(&'a Repository, &'a str),
     /// In a folder.
     Folder(&'a Path),
+    /// In files that were read already.
+    Read(&'a analyzer::Ground),
 }
 
 /// What the command line says instead.
@@ -176,6 +177,7 @@ impl Ground<'_> {
                 .read(commit, &RepoPath::from(path))
                 .map_err(|error| Failure::new(Status::Io, error))?,
             Self::Folder(root) => read_file(&root.join(path), limit)?,
+            Self::Read(ground) => read_already(ground, path),
         };
         if bytes.as_ref().is_some_and(|bytes| bytes.len() > limit) {
             return Err(too_large(path, limit));
@@ -191,8 +193,22 @@ impl Ground<'_> {
                 .list(commit, folder)
                 .map_err(|error| Failure::new(Status::Io, error)),
             Self::Folder(root) => Ok(list_folder(root, folder)),
+            Self::Read(ground) => Ok(ground.rules.iter().map(|(path, _)| path.clone()).collect()),
         }
     }
+}
+
+fn read_already(ground: &analyzer::Ground, path: &str) -> Option<Vec<u8>> {
+    let bytes = match path {
+        policy::FILE_NAME => ground.config.as_ref(),
+        baseline::FILE_NAME => ground.baseline.as_ref(),
+        _ => {
+            let mut rules = ground.rules.iter();
+            let found = rules.find(|(rule, _)| rule.as_str() == path);
+            found.map(|(_, bytes)| bytes)
+        }
+    };
+    bytes.map(|bytes| bytes.to_vec())
 }
 
 fn list_folder(root: &Path, folder: &str) -> Vec<RepoPath> {

@@ -1,44 +1,87 @@
-//! Reviews submitted code for the engine: in analysis children, a few reviews at a time, ended when nobody wants them.
+//! Reviews submitted code and changes of a forge for the engine: in analysis children, a few reviews at a time, ended when nobody wants them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use pullmill_adapters::analyzer::child::Limits;
-use pullmill_adapters::git::hunks;
+use pullmill_adapters::git::{self, hunks};
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
-use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Submission, SubmittedFile};
+use pullmill_core::ports::analyzer::{
+    Analyzer, AnalyzerError, Ground, Submission, SubmittedFile,
+};
 use pullmill_core::review::Review;
 use tokio::sync::Semaphore;
 
-use super::Reviewer;
-use super::settings::Settings;
+use super::settings::{self, Overrides, Settings};
+use super::{Reviewer, read_limits};
+use crate::cli::Failure;
 use crate::progress::Progress;
 use crate::session;
 
-/// Reviews in analysis children. Idle children are kept for the next review.
+/// Reviews in analysis children. Idle children are kept for the next review under the same settings.
 pub struct ChildReviews {
     places: Semaphore,
-    idle: Mutex<Vec<Arc<Reviewer>>>,
+    at_a_time: usize,
+    idle: Mutex<Vec<Idle>>,
+}
+
+/// A reviewer that waits for its next review, and what it was prepared for.
+struct Idle {
+    ground: Ground,
+    reviewer: Arc<Reviewer>,
 }
 
 impl ChildReviews {
     /// So many reviews at a time, each with one child.
     #[must_use]
     pub fn new(at_a_time: usize) -> Self {
+        let at_a_time = at_a_time.max(1);
         Self {
-            places: Semaphore::new(at_a_time.max(1)),
+            places: Semaphore::new(at_a_time),
+            at_a_time,
             idle: Mutex::default(),
         }
     }
 
-    fn idle(&self) -> Option<Arc<Reviewer>> {
+    fn idle(&self, ground: &Ground) -> Option<Arc<Reviewer>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.pop()
+        let place = idle.iter().position(|one| one.ground == *ground)?;
+        Some(idle.remove(place).reviewer)
     }
 
-    fn give_back(&self, reviewer: Arc<Reviewer>) {
+    fn give_back(&self, ground: Ground, reviewer: Arc<Reviewer>) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(reviewer);
+        if idle.len() == self.at_a_time {
+            // The one that has waited longest.
+            idle.remove(0);
+        }
+        idle.push(Idle { ground, reviewer });
+    }
+
+    async fn run(
+        &self,
+        ground: Ground,
+        change: impl FnOnce(&Reviewer) -> Change + Send + 'static,
+    ) -> Result<Review, AnalyzerError> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|error| AnalyzerError::Broken(error.to_string()))?;
+        let reviewer = match self.idle(&ground) {
+            Some(reviewer) => reviewer,
+            None => Arc::new(new_reviewer(&ground).map_err(broken)?),
+        };
+        let mut guard = StopOnDrop(Some(Arc::clone(&reviewer)));
+        let working = Arc::clone(&reviewer);
+        let review = tokio::task::spawn_blocking(move || {
+            working.review(&change(&working), &Progress::new(false))
+        });
+        let review = review.await;
+        guard.0 = None;
+        self.give_back(ground, reviewer);
+        match review {
+            Ok(Ok(review)) => Ok(review),
+            Ok(Err(failure)) => Err(broken(failure)),
+            Err(error) => Err(AnalyzerError::Unavailable(error.to_string())),
+        }
     }
 }
 
@@ -56,39 +99,50 @@ impl Drop for StopOnDrop {
 #[async_trait]
 impl Analyzer for ChildReviews {
     async fn review(&self, submission: Submission) -> Result<Review, AnalyzerError> {
-        let place = self.places.acquire().await;
-        let _place = place.map_err(|error| AnalyzerError::Broken(error.to_string()))?;
-        let reviewer = match self.idle() {
-            Some(reviewer) => reviewer,
-            None => Arc::new(new_reviewer()?),
-        };
-        let mut guard = StopOnDrop(Some(Arc::clone(&reviewer)));
-        let working = Arc::clone(&reviewer);
-        let review = tokio::task::spawn_blocking(move || {
-            working.review(&change(&submission), &Progress::new(false))
-        });
-        let review = review.await;
-        guard.0 = None;
-        self.give_back(reviewer);
-        match review {
-            Ok(Ok(review)) => Ok(review),
-            Ok(Err(failure)) => Err(AnalyzerError::Broken(failure.to_string())),
-            Err(error) => Err(AnalyzerError::Unavailable(error.to_string())),
-        }
+        self.run(Ground::default(), move |_| as_change(&submission))
+            .await
+    }
+
+    async fn review_change(
+        &self,
+        mut change: Change,
+        ground: Ground,
+    ) -> Result<Review, AnalyzerError> {
+        self.run(ground, |reviewer| {
+            git::complete(&mut change, &read_limits(&reviewer.settings.policy.limits));
+            change
+        })
+        .await
     }
 }
 
-fn new_reviewer() -> Result<Reviewer, AnalyzerError> {
-    let limits = Limits {
+fn broken(failure: Failure) -> AnalyzerError {
+    AnalyzerError::Broken(failure.to_string())
+}
+
+/// Prepares a reviewer. What the repository says and cannot be used makes its reviews incomplete, so that they cannot pass.
+fn new_reviewer(ground: &Ground) -> Result<Reviewer, Failure> {
+    let mut missing = ground.missing.clone();
+    let read = settings::Ground::Read(ground);
+    let settings = Settings::read(read, &Overrides::default());
+    let settings = settings.unwrap_or_else(|failure| {
+        missing.push(failure.to_string());
+        Settings::default()
+    });
+    let limits = || Limits {
         children: 1,
         ..Limits::default()
     };
-    let reviewer =
-        session::start(limits).and_then(|analyzer| Reviewer::new(analyzer, Settings::default()));
-    reviewer.map_err(|failure| AnalyzerError::Broken(failure.to_string()))
+    let has_rules = !settings.user_rules.is_empty();
+    let mut reviewer = Reviewer::new(session::start(limits())?, settings)?;
+    if has_rules && let Err(failure) = reviewer.prepare() {
+        missing.push(failure.to_string());
+        reviewer = Reviewer::new(session::start(limits())?, Settings::default())?;
+    }
+    Ok(reviewer.lacking(missing))
 }
 
-fn change(submission: &Submission) -> Change {
+fn as_change(submission: &Submission) -> Change {
     let mut files: Vec<FileChange> = submission.files.iter().map(file).collect();
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Change {

@@ -1,0 +1,179 @@
+//! What a review posts on a pull request: one summary, at most one review with new comments, one check, and what is settled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::effect::{Annotation, Check, Conclusion, Content, InlineComment, Level};
+use crate::finding::{Finding, Severity};
+use crate::hunk::CommentableLines;
+use crate::id::Sha;
+use crate::markdown;
+use crate::ports::forge::{ComparedFile, Thread};
+use crate::review::Review;
+use crate::verdict::Outlook;
+
+/// What the check is called.
+pub const CHECK: &str = "Pullmill";
+/// Comments of one review; more are in the summary alone.
+const MAX_COMMENTS: usize = 40;
+/// Notes of a check; more are in the summary alone.
+const MAX_ANNOTATIONS: usize = 150;
+/// GitHub's limits for a note's title and for a check's text, with room to spare.
+const MAX_TITLE: usize = 200;
+const MAX_MESSAGE: usize = 8_000;
+
+/// What a pull request shows already: which of our comments is about which finding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// By fingerprint.
+    pub threads: BTreeMap<String, Thread>,
+}
+
+impl Shown {
+    /// Reads the markers of our comments. `read` knows ours and says which finding they are about.
+    pub fn of(threads: &[Thread], read: impl Fn(&str) -> Option<String>) -> Self {
+        let ours = threads
+            .iter()
+            .filter_map(|thread| Some((read(&thread.body)?, thread.clone())));
+        Self {
+            threads: ours.collect(),
+        }
+    }
+}
+
+/// Says what to post. `mark` gives the marker of a finding's comment.
+#[must_use]
+pub fn plan(
+    review: &Review,
+    head: &Sha,
+    files: &[ComparedFile],
+    shown: &Shown,
+    mark: impl Fn(&str) -> String,
+) -> Vec<Content> {
+    let mut contents = vec![summary(review, head)];
+    contents.extend(comments(review, head, files, shown, mark));
+    contents.push(Content::Check(check(review)));
+    contents.extend(settled(review, shown));
+    contents
+}
+
+fn summary(review: &Review, head: &Sha) -> Content {
+    let body = markdown::clipped(markdown::render(review));
+    Content::Summary {
+        body: format!("{}\n\nReviewed at {}.", body.trim_end(), head.as_str()),
+    }
+}
+
+/// Comments at lines for findings nobody has commented on; a finding whose file shows no line is in the summary alone (RV5).
+fn comments(
+    review: &Review,
+    head: &Sha,
+    files: &[ComparedFile],
+    shown: &Shown,
+    mark: impl Fn(&str) -> String,
+) -> Option<Content> {
+    let places: BTreeMap<_, _> = files
+        .iter()
+        .map(|file| (&file.path, CommentableLines::of(&file.hunks)))
+        .collect();
+    let comment = |finding: &Finding| {
+        let lines = places.get(&finding.location.path)?;
+        let wanted = finding.comment_line.unwrap_or(finding.location.line);
+        let line = match lines.is_shown(wanted) {
+            true => wanted,
+            false => lines.nearest(wanted)?,
+        };
+        Some(InlineComment {
+            path: finding.location.path.clone(),
+            line,
+            body: format!(
+                "{}\n\n{}",
+                markdown::comment(finding),
+                mark(&finding.fingerprint)
+            ),
+        })
+    };
+    let is_new = |finding: &&Finding| !shown.threads.contains_key(&finding.fingerprint);
+    let new = review.findings.iter().filter(is_new);
+    let comments: Vec<InlineComment> = new.filter_map(comment).take(MAX_COMMENTS).collect();
+    if comments.is_empty() {
+        return None;
+    }
+    let noun = if comments.len() == 1 {
+        "finding"
+    } else {
+        "findings"
+    };
+    let count = comments.len();
+    Some(Content::Review {
+        body: format!("{count} new {noun} at {}.", head.short()),
+        comments,
+    })
+}
+
+fn check(review: &Review) -> Check {
+    let verdict = &review.verdict;
+    let (conclusion, word) = match verdict.outlook {
+        Outlook::Pass => (Conclusion::Success, "Pass"),
+        Outlook::Fail => (Conclusion::Failure, "Fail"),
+        Outlook::Inconclusive => (Conclusion::ActionRequired, "Inconclusive"),
+    };
+    let reason = verdict.reasons.first().map_or("", String::as_str);
+    let annotations = review.findings.iter().take(MAX_ANNOTATIONS);
+    Check {
+        name: CHECK.to_owned(),
+        conclusion,
+        title: cut(&format!("{word}: {reason}"), MAX_TITLE),
+        summary: markdown::clipped(markdown::render(review)),
+        annotations: annotations.map(annotation).collect(),
+    }
+}
+
+fn annotation(finding: &Finding) -> Annotation {
+    let place = &finding.location;
+    let message = format!("{}\n\n{}", finding.message, finding.why);
+    Annotation {
+        path: place.path.clone(),
+        line: place.line.max(1),
+        end_line: place.end_line.max(place.line).max(1),
+        level: match finding.severity {
+            Severity::Critical | Severity::High => Level::Failure,
+            Severity::Medium => Level::Warning,
+            Severity::Low | Severity::Info => Level::Notice,
+        },
+        title: cut(&format!("{}: {}", finding.severity.word(), finding.rule), MAX_TITLE),
+        message: cut(message.trim_end(), MAX_MESSAGE),
+    }
+}
+
+/// Conversations about findings that are gone. What was not assessed or not listed may hide them, so then none is settled.
+fn settled(review: &Review, shown: &Shown) -> Vec<Content> {
+    let counted: u32 = review.agents.iter().map(|agent| agent.findings).sum();
+    let is_all_listed = counted as usize <= review.findings.len();
+    if !is_all_listed || review.agents.iter().any(|agent| !agent.is_complete) {
+        return Vec::new();
+    }
+    let suppressed = review.suppressed.iter().map(|one| &one.fingerprint);
+    let there: BTreeSet<&String> = review
+        .findings
+        .iter()
+        .map(|finding| &finding.fingerprint)
+        .chain(suppressed)
+        .collect();
+    let gone = shown
+        .threads
+        .iter()
+        .filter(|(fingerprint, thread)| !thread.is_resolved && !there.contains(fingerprint));
+    gone.map(|(_, thread)| Content::Resolve {
+        thread: thread.id.clone(),
+    })
+    .collect()
+}
+
+/// One line of at most so many characters, without anything hidden.
+fn cut(text: &str, room: usize) -> String {
+    let text = crate::escape::visible_lines(text);
+    match text.char_indices().nth(room) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

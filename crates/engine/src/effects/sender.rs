@@ -1,0 +1,511 @@
+//! The sender of an installation: looks first, writes its intent, and then sends, one request at a time.
+
+use std::time::Duration;
+
+use pullmill_core::body;
+use pullmill_core::effect::{Content, Effect, Found, Kind, Ledger, State, Step};
+use pullmill_core::keys;
+use pullmill_core::ports::batch::{Batch, Expect, Write};
+use pullmill_core::ports::forge::{ForgeError, Permit, SendError};
+use pullmill_core::ports::queue::{Lease, QueueError};
+use pullmill_core::ports::store::{Page, Range, Record, Second};
+use pullmill_core::time::{Monotonic, Timestamp};
+
+use super::note::{Item, Note, put_pace};
+use super::plan::{sender_draft, sender_due};
+use super::{Forge, Outgoing};
+use crate::attempt::Attempts;
+use crate::lane::Active;
+use crate::worker::{Handled, Settled};
+use crate::{Engine, EngineError};
+
+/// Items that are looked at together.
+const ITEMS: usize = 100;
+/// Largest content of an effect.
+const MAX_CONTENT: u64 = 4 << 20;
+
+/// What a sender does next.
+enum Next {
+    /// This.
+    Item(Item),
+    /// Something, then.
+    Later(Timestamp),
+    /// Nothing.
+    Nothing,
+}
+
+/// An object as a sender has looked at it.
+struct Look {
+    item: Item,
+    ledger: Ledger,
+    record: Record,
+    effect: Effect,
+}
+
+/// A request that may be made.
+struct Leave {
+    look: Look,
+    /// What it is about to do.
+    step: Step,
+    deadline: Monotonic,
+}
+
+impl Engine {
+    pub(crate) async fn handle_sender(
+        &self,
+        mut lease: Lease,
+    ) -> Result<(Handled, Lease), EngineError> {
+        let Some(forge) = self.forge.clone() else {
+            return Ok((self.leave(&lease).await?, lease));
+        };
+        let key = lease.record.draft.key.clone();
+        let mut attempts = Attempts::new(&self.ports);
+        loop {
+            let now = self.ports.clock.now();
+            let sender = self.record(&key, now).await?;
+            let sender = sender.filter(|sender| sender.epoch == lease.record.epoch);
+            let Some(sender) = sender else {
+                return Ok((Handled::Lost, lease));
+            };
+            let due = match self.next(&forge, &key.pk, now).await? {
+                Next::Item(item) => {
+                    if !self.work_on(&forge, &mut lease, item).await? {
+                        return Ok((Handled::Lost, lease));
+                    }
+                    continue;
+                }
+                Next::Later(at) => Some(at),
+                Next::Nothing => None,
+            };
+            let mut draft = sender_draft(&key.pk);
+            if let (Some(at), Some(tenant)) = (due, keys::tenant(&key)) {
+                draft.second = Second::Due(sender_due(&tenant, at));
+            }
+            let mut batch = Batch::at(now);
+            batch.push(Write::Put {
+                draft,
+                expect: Expect::Version(sender.version),
+            })?;
+            if attempts.commit(batch).await? {
+                let settled = match due {
+                    Some(_) => Settled::Again,
+                    None => Settled::Done,
+                };
+                return Ok((Handled::Settled(settled), lease));
+            }
+        }
+    }
+
+    /// The first item whose time has come, if the installation may write now.
+    async fn next(&self, forge: &Forge, pk: &str, now: Timestamp) -> Result<Next, EngineError> {
+        let range = Range {
+            pk: pk.to_owned(),
+            prefix: keys::OUTGOING.to_owned(),
+        };
+        let page = Page::first(ITEMS);
+        let mail = self.ports.store.list(&range, &page, now).await?;
+        let mut items = Vec::with_capacity(mail.records.len());
+        for record in mail.records {
+            let outgoing: Outgoing = body::decode(&record.draft.body)?;
+            items.push(Item {
+                key: record.draft.key,
+                object: outgoing.object,
+                not_before: outgoing.not_before,
+            });
+        }
+        let Some(earliest) = items.iter().map(|item| item.not_before).min() else {
+            return Ok(Next::Nothing);
+        };
+        let (pace, _) = self.pace(pk, now).await?;
+        let free_at = pace.next(&forge.pace, now);
+        if self.is_ending() {
+            return Ok(Next::Later(now));
+        }
+        if free_at > now || earliest > now {
+            return Ok(Next::Later(free_at.max(earliest)));
+        }
+        let ready = items.into_iter().find(|item| item.not_before <= now);
+        Ok(ready.map_or(Next::Nothing, Next::Item))
+    }
+
+    /// Brings one object nearer to what is wanted of it; `false` if the lease is lost.
+    async fn work_on(
+        &self,
+        forge: &Forge,
+        lease: &mut Lease,
+        item: Item,
+    ) -> Result<bool, EngineError> {
+        let now = self.ports.clock.now();
+        let key = keys::effect(&lease.record.draft.key.pk, &item.object);
+        let Some(record) = self.record(&key, now).await? else {
+            return self.forget(lease, &item).await;
+        };
+        let mut ledger: Ledger = body::decode(&record.draft.body)?;
+        ledger.take_over(now);
+        if let Some(reason) = self.unwanted(&ledger, now).await? {
+            return self.cancel_effect(lease, &item, reason).await;
+        }
+        if ledger.requests >= forge.send.requests {
+            return self.bury_effect(lease, &item, "it was tried too often").await;
+        }
+        let bytes = self.ports.blobs.get(&ledger.wish.content, MAX_CONTENT).await?;
+        let content: Content = body::decode(&bytes)?;
+        let mut effect = Effect::new(ledger.target.clone(), content, &forge.markers);
+        effect.tries = ledger.faults;
+        let look = Look {
+            item,
+            ledger,
+            record,
+            effect,
+        };
+        match forge.write.find(&look.effect).await {
+            Ok(found) => self.act(forge, lease, look, &found).await,
+            Err(error) => self.put_off(forge, lease, &look, &error).await,
+        }
+    }
+
+    /// Why an effect is not wanted any more.
+    async fn unwanted(
+        &self,
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Result<Option<&'static str>, EngineError> {
+        let Some(guard) = &ledger.wish.guard else {
+            return Ok(None);
+        };
+        let record = self
+            .record(&keys::active(&guard.lane, &guard.workflow), now)
+            .await?;
+        let active = match &record {
+            Some(record) => Some(body::decode::<Active>(&record.draft.body)?.execution),
+            None => None,
+        };
+        let is_active = active.as_ref() == Some(&ledger.wish.execution);
+        Ok((!is_active).then_some("a newer one took its place"))
+    }
+
+    async fn act(
+        &self,
+        forge: &Forge,
+        lease: &mut Lease,
+        look: Look,
+        found: &[Found],
+    ) -> Result<bool, EngineError> {
+        let now = self.ports.clock.now();
+        let step = look.ledger.step(found, &forge.send, now);
+        match step {
+            Step::Confirm(found) => {
+                let (law, version) = (&forge.send, look.effect.version.clone());
+                let was_confirmed = look.ledger.state == State::Confirmed;
+                let note = Note {
+                    change: |ledger: &mut Ledger, now: Timestamp| {
+                        ledger.take_over(now);
+                        ledger.is_doubtful &= ledger.state != State::Confirmed;
+                        ledger.confirm(found.clone(), &version, law, now);
+                    },
+                    told: (!was_confirmed).then_some("effect.confirmed"),
+                    blocked: None,
+                };
+                self.note(lease, &look.item, note).await
+            }
+            Step::Wait(at) => {
+                let note = Note {
+                    change: |ledger: &mut Ledger, now: Timestamp| {
+                        ledger.take_over(now);
+                        ledger.wait(at);
+                    },
+                    told: None,
+                    blocked: None,
+                };
+                self.note(lease, &look.item, note).await
+            }
+            Step::Drop => {
+                self.cancel_effect(lease, &look.item, "what it is about is gone")
+                    .await
+            }
+            Step::Make if look.effect.content.kind() == Kind::Review => {
+                // A review speaks about one head; between the look and the request only the forge's own answer can tell.
+                match forge.read.pull(&look.ledger.target.pull).await {
+                    Ok(pull) if pull.head == look.ledger.target.head => {
+                        self.send(forge, lease, look, step).await
+                    }
+                    Ok(_) => {
+                        self.cancel_effect(lease, &look.item, "the head has moved")
+                            .await
+                    }
+                    Err(error) => self.put_off(forge, lease, &look, &error).await,
+                }
+            }
+            step => self.send(forge, lease, look, step).await,
+        }
+    }
+
+    /// Writes the intent, sends, and notes what came of it.
+    async fn send(
+        &self,
+        forge: &Forge,
+        lease: &mut Lease,
+        look: Look,
+        step: Step,
+    ) -> Result<bool, EngineError> {
+        let begun = self.ports.clock.monotonic();
+        match self.ports.queue.extend(lease, self.settings.lease).await {
+            Ok(()) => {}
+            Err(QueueError::LeaseLost) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        let is_new = matches!(step, Step::Make);
+        if !self.intend(forge, lease, &look, is_new).await? {
+            // Something has changed: it is looked at anew.
+            return Ok(true);
+        }
+        let time = self.settings.lease.saturating_sub(forge.send.request);
+        let leave = Leave {
+            look,
+            step,
+            deadline: begun + time,
+        };
+        self.request(forge, lease, leave).await
+    }
+
+    /// The intent is durable before the first byte leaves (I6).
+    async fn intend(
+        &self,
+        forge: &Forge,
+        lease: &Lease,
+        look: &Look,
+        is_new: bool,
+    ) -> Result<bool, EngineError> {
+        let now = self.ports.clock.now();
+        let pk = &lease.record.draft.key.pk;
+        let mut ledger = look.ledger.clone();
+        ledger.begin(lease.record.epoch, is_new);
+        let mut batch = Batch::at(now);
+        batch.push(Write::Check {
+            key: lease.record.draft.key.clone(),
+            expect: Expect::Epoch(lease.record.epoch),
+        })?;
+        batch.push(Write::Put {
+            draft: self.ledger_draft(pk, &look.item.object, &ledger, now)?,
+            expect: Expect::Version(look.record.version),
+        })?;
+        let (mut pace, record) = self.pace(pk, now).await?;
+        if pace.next(&forge.pace, now) > now {
+            return Ok(false);
+        }
+        pace.spend(&forge.pace, now);
+        batch.push(put_pace(pk, &pace, record.as_ref())?)?;
+        if let Some(guard) = &ledger.wish.guard {
+            let key = keys::active(&guard.lane, &guard.workflow);
+            let Some(record) = self.record(&key, now).await? else {
+                return Ok(false);
+            };
+            let active: Active = body::decode(&record.draft.body)?;
+            if active.execution != ledger.wish.execution {
+                return Ok(false);
+            }
+            let expect = Expect::Version(record.version);
+            batch.push(Write::Check { key, expect })?;
+        }
+        Attempts::new(&self.ports).commit(batch).await
+    }
+
+    async fn request(
+        &self,
+        forge: &Forge,
+        lease: &Lease,
+        leave: Leave,
+    ) -> Result<bool, EngineError> {
+        let Leave {
+            look,
+            step,
+            deadline,
+        } = leave;
+        let version = look.effect.version.clone();
+        let permit = Permit::new(look.effect.clone(), deadline);
+        let outcome = match &step {
+            Step::Retract(extra) => forge.write.retract(&permit, extra).await.map(|()| None),
+            Step::Change(found) => forge.write.send(&permit, Some(found)).await.map(Some),
+            _ => forge.write.send(&permit, None).await.map(Some),
+        };
+        let now = self.ports.clock.now();
+        let before = look.ledger.sent.clone();
+        let delay = |wait: Option<Duration>| {
+            let random = self.ports.clock.random();
+            now + forge
+                .send
+                .retry
+                .fault_delay(look.ledger.faults.saturating_add(1), wait, random)
+        };
+        match outcome {
+            Ok(Some(found)) => {
+                let is_whole = found.is_current;
+                let note = Note {
+                    change: |ledger: &mut Ledger, now: Timestamp| {
+                        ledger.confirm(found.clone(), &version, &forge.send, now);
+                    },
+                    told: is_whole.then_some("effect.confirmed"),
+                    blocked: None,
+                };
+                self.note(lease, &look.item, note).await
+            }
+            Ok(None) => {
+                let note = Note {
+                    change: |ledger: &mut Ledger, now: Timestamp| {
+                        ledger.miss("an extra one was taken back".to_owned(), None, now);
+                        ledger.faults = 0;
+                    },
+                    told: Some("effect.collapsed"),
+                    blocked: None,
+                };
+                self.note(lease, &look.item, note).await
+            }
+            Err(SendError::Unknown(error)) => {
+                let note = Note {
+                    change: |ledger: &mut Ledger, now: Timestamp| ledger.lose(error.clone(), now),
+                    told: Some("effect.unknown"),
+                    blocked: None,
+                };
+                self.note(lease, &look.item, note).await
+            }
+            Err(SendError::Refused(error)) => self.refuse(lease, &look, &error).await,
+            Err(SendError::Limited(wait)) => {
+                let error = SendError::Limited(wait).to_string();
+                let note = Note {
+                    change: |ledger: &mut Ledger, _: Timestamp| {
+                        ledger.miss(error.clone(), before.clone(), now + wait);
+                    },
+                    told: None,
+                    blocked: Some(now + wait),
+                };
+                self.note(lease, &look.item, note).await
+            }
+            Err(error @ (SendError::NotSent(_) | SendError::TooLate)) => {
+                let (error, next) = (error.to_string(), delay(None));
+                let note = Note {
+                    change: |ledger: &mut Ledger, _: Timestamp| {
+                        ledger.miss(error.clone(), before.clone(), next);
+                    },
+                    told: None,
+                    blocked: None,
+                };
+                self.note(lease, &look.item, note).await
+            }
+        }
+    }
+
+    /// What a forge does not take is tried once more in a simpler form, and is then a dead letter.
+    async fn refuse(&self, lease: &Lease, look: &Look, error: &str) -> Result<bool, EngineError> {
+        let Some(simpler) = look.effect.content.degraded() else {
+            return self.bury_effect(lease, &look.item, error).await;
+        };
+        let tenant = &look.ledger.target.tenant;
+        let class = look.ledger.wish.content.class;
+        let kept = self.ports.blobs.put(tenant, class, body::encode(&simpler)?);
+        let kept = kept.await?;
+        let asked = look.ledger.wish.content.clone();
+        let note = Note {
+            change: |ledger: &mut Ledger, now: Timestamp| {
+                ledger.miss(error.to_owned(), None, now);
+                if ledger.wish.content == asked {
+                    ledger.wish.content = kept.clone();
+                }
+            },
+            told: Some("effect.degraded"),
+            blocked: None,
+        };
+        self.note(lease, &look.item, note).await
+    }
+
+    /// The forge could not be asked what is there.
+    async fn put_off(
+        &self,
+        forge: &Forge,
+        lease: &Lease,
+        look: &Look,
+        error: &ForgeError,
+    ) -> Result<bool, EngineError> {
+        let now = self.ports.clock.now();
+        let wait = match error {
+            ForgeError::NotFound(_) => {
+                return self.cancel_effect(lease, &look.item, "what it is about is gone").await;
+            }
+            ForgeError::Limited(wait) => Some(*wait),
+            ForgeError::Refused(_) | ForgeError::Unavailable(_) => None,
+        };
+        let random = self.ports.clock.random();
+        let faults = look.ledger.faults.saturating_add(1);
+        let next = now + forge.send.retry.fault_delay(faults, wait, random);
+        if now.since(look.ledger.wish.at) > PATIENCE {
+            return self.bury_effect(lease, &look.item, &error.to_string()).await;
+        }
+        let note = Note {
+            change: |ledger: &mut Ledger, now: Timestamp| {
+                ledger.take_over(now);
+                ledger.delay(error.to_string(), next);
+            },
+            told: None,
+            blocked: wait.map(|wait| now + wait),
+        };
+        self.note(lease, &look.item, note).await
+    }
+
+    async fn cancel_effect(
+        &self,
+        lease: &Lease,
+        item: &Item,
+        reason: &'static str,
+    ) -> Result<bool, EngineError> {
+        let note = Note {
+            change: |ledger: &mut Ledger, now: Timestamp| {
+                ledger.take_over(now);
+                ledger.state = State::Cancelled;
+                ledger.error = Some(reason.to_owned());
+            },
+            told: Some("effect.cancelled"),
+            blocked: None,
+        };
+        self.note(lease, item, note).await
+    }
+
+    async fn bury_effect(
+        &self,
+        lease: &Lease,
+        item: &Item,
+        error: &str,
+    ) -> Result<bool, EngineError> {
+        tracing::error!(event = "effect.dead", object = %item.object, "An effect cannot be carried out: {error}");
+        let note = Note {
+            change: |ledger: &mut Ledger, now: Timestamp| {
+                ledger.take_over(now);
+                ledger.state = State::Dead;
+                ledger.error = Some(error.to_owned());
+            },
+            told: Some("effect.dead"),
+            blocked: None,
+        };
+        self.note(lease, item, note).await
+    }
+
+    /// Takes an item out of the mailbox whose ledger is not there any more.
+    async fn forget(&self, lease: &Lease, item: &Item) -> Result<bool, EngineError> {
+        let now = self.ports.clock.now();
+        let Some(record) = self.record(&item.key, now).await? else {
+            return Ok(true);
+        };
+        let mut batch = Batch::at(now);
+        batch.push(Write::Check {
+            key: lease.record.draft.key.clone(),
+            expect: Expect::Epoch(lease.record.epoch),
+        })?;
+        batch.push(Write::Delete {
+            key: item.key.clone(),
+            expect: Expect::Version(record.version),
+        })?;
+        Attempts::new(&self.ports).commit(batch).await?;
+        Ok(true)
+    }
+}
+
+/// How long a forge may be away before an effect is a dead letter (decision 14).
+const PATIENCE: Duration = Duration::from_secs(86_400);
