@@ -1,5 +1,6 @@
 //! Effects: what steps have earned is planned in their own commit, and carried out by the sender of an installation, which alone may write.
 
+mod markers;
 mod note;
 mod plan;
 mod sender;
@@ -13,6 +14,7 @@ use pullmill_core::ports::forge::{ForgeRead, ForgeWrite};
 use pullmill_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use markers::marker_key;
 pub(crate) use plan::Kept;
 
 /// A forge, as the sender holds it.

@@ -49,6 +49,8 @@ struct Round<'a> {
     pk: &'a str,
     /// By workflow: what was active, and what is.
     active: BTreeMap<WorkflowName, (Option<Version>, Option<Active>)>,
+    /// What to log when it is done.
+    told: Vec<(ExecutionId, String)>,
 }
 
 impl Engine {
@@ -77,12 +79,16 @@ impl Engine {
                 batch: Batch::at(now),
                 pk: &key.pk,
                 active: BTreeMap::new(),
+                told: Vec::new(),
             };
             let has_more = mail.next.is_some();
             round.handle(mail.records).await?;
             let mut batch = round.batch;
             batch.push(settled(&lane, has_more, now))?;
             if attempts.commit(batch).await? {
+                for (execution, what) in round.told {
+                    tracing::info!(execution.id = %execution, event = "execution.queued", "{what}");
+                }
                 let settled = if has_more {
                     Settled::Again
                 } else {
@@ -241,6 +247,13 @@ impl Round<'_> {
             };
             self.active.entry(workflow.clone()).or_default().1 = Some(latest);
         }
+        let about = execution.subject.as_ref().map(|subject| {
+            let head = subject.head.as_deref().unwrap_or_default();
+            let head = head.get(..7).unwrap_or(head);
+            format!(" of {}#{} at {head}", subject.repo, subject.number)
+        });
+        let what = format!("A {workflow}{} begins", about.unwrap_or_default());
+        self.told.push((id.clone(), what));
         let decision = start(execution);
         let engine = self.engine;
         engine

@@ -3,11 +3,13 @@
 mod backup;
 mod baseline;
 mod config;
+mod demo;
 mod dlq;
 mod doctor;
 mod eval;
 mod executions;
 mod failure;
+mod forge;
 mod output;
 mod replay;
 mod review;
@@ -94,6 +96,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// List the rules, or explain one.
     Rules(rules::RulesArgs),
+    /// Show a pull request's life on a GitHub of our own, with a server that is killed in the middle of it.
+    Demo(demo::DemoArgs),
     /// Receive webhooks, answer the API and do the work, on one store.
     Serve(serve::ServeArgs),
     /// Do the work of a store that many processes share.
@@ -129,6 +133,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Eval(args) => measure(&args, &cli.common),
         Command::Rules(args) => rules::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Worker(args) => serve::work(&args),
         Command::Submit(args) => submit::run(&args),

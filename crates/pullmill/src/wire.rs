@@ -14,18 +14,23 @@ use pullmill_adapters::blob::s3::S3Blobs;
 #[cfg(feature = "postgres")]
 use pullmill_adapters::clock::ServerClock;
 use pullmill_adapters::clock::SystemClock;
+use pullmill_adapters::forge::github::{App, GitHub};
 #[cfg(feature = "aws")]
 use pullmill_adapters::store::dynamodb::DynamoStore;
 #[cfg(feature = "postgres")]
 use pullmill_adapters::store::postgres::{self, PostgresStore};
 use pullmill_adapters::store::sqlite::{self, OpenError, SqliteStore};
+use pullmill_core::effect::SendLaw;
+use pullmill_core::pace::PaceLaw;
 use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::Queue;
 use pullmill_core::ports::store::Store;
 use pullmill_engine::agents::Agent;
+use pullmill_engine::agents::pull::PullAgent;
 use pullmill_engine::agents::snippet::SnippetAgent;
-use pullmill_engine::{Engine, Ports, Settings, workflow};
+use pullmill_engine::effects::marker_key;
+use pullmill_engine::{Engine, Forge, Ports, Settings, workflow};
 use rustix::fs::Mode;
 
 use crate::cli::{Failure, Status};
@@ -43,16 +48,65 @@ pub fn keep_private() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Opens a place and puts an engine on it. `reviews` is how many run at a time.
-pub async fn engine(place: &Place, reviews: usize) -> Result<Engine, Failure> {
+/// Which forge, and who we are there.
+#[derive(Clone, Debug)]
+pub struct ForgeAddress {
+    /// Our App on GitHub.
+    pub app: App,
+    /// Whether writing is paced. Only a forge on this machine can do without.
+    pub is_paced: bool,
+}
+
+/// Opens a place and puts an engine on it. `reviews` is how many run at a time; without a forge no pull request is reviewed.
+pub async fn engine(
+    place: &Place,
+    reviews: usize,
+    forge: Option<ForgeAddress>,
+) -> Result<Engine, Failure> {
     keep_private();
     let ports = ports(place).await?;
     let analyzer = Arc::new(ChildReviews::new(reviews));
     let blobs = Arc::clone(&ports.blobs);
-    let agent: Arc<dyn Agent> = Arc::new(SnippetAgent::new(analyzer, blobs));
-    let plans = [workflow::snippet_review()];
-    let agents = [(workflow::static_agent(), agent)];
-    Ok(Engine::new(ports, Settings::default(), plans, agents))
+    let agent: Arc<dyn Agent> = Arc::new(SnippetAgent::new(analyzer.clone(), blobs));
+    let mut plans = vec![workflow::snippet_review()];
+    let mut agents = vec![(workflow::static_agent(), agent)];
+    let Some(address) = forge else {
+        return Ok(Engine::new(ports, Settings::default(), plans, agents));
+    };
+    let forge = github(address, &ports).await?;
+    let agent: Arc<dyn Agent> = Arc::new(PullAgent::new(
+        Arc::clone(&forge.read),
+        analyzer,
+        Arc::clone(&ports.blobs),
+        forge.markers.clone(),
+    ));
+    plans.push(workflow::pull_review());
+    agents.push((workflow::pull_agent(), agent));
+    Ok(Engine::new(ports, Settings::default(), plans, agents).with_forge(forge))
+}
+
+async fn github(address: ForgeAddress, ports: &Ports) -> Result<Forge, Failure> {
+    let github = GitHub::new(address.app, Arc::clone(&ports.clock));
+    let github = Arc::new(github.map_err(|error| Failure::new(Status::Config, error))?);
+    let mut send = SendLaw::default();
+    let mut pace = PaceLaw::default();
+    if !address.is_paced {
+        if !github.is_loopback() {
+            let message = "--github-pacing off is for a GitHub on this machine: others would ban us";
+            return Err(Failure::new(Status::Usage, message));
+        }
+        pace = PaceLaw::none();
+        // It shows at once what was made.
+        send.stale = Duration::ZERO;
+    }
+    let markers = marker_key(ports).await;
+    Ok(Forge {
+        read: github.clone(),
+        write: github,
+        markers: markers.map_err(|error| Failure::new(Status::Io, error))?,
+        send,
+        pace,
+    })
 }
 
 async fn ports(place: &Place) -> Result<Ports, Failure> {

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pullmill-analysis", &["pullmill-core"]),
     ("pullmill-adapters", &["pullmill-core", "pullmill-testkit"]),
     ("pullmill-engine", &["pullmill-core", "pullmill-testkit"]),
+    ("pullmill-fakehub", &["pullmill-core"]),
     ("pullmill-testkit", &["pullmill-core"]),
     (
         "pullmill",
@@ -22,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pullmill-analysis",
             "pullmill-adapters",
             "pullmill-engine",
+            "pullmill-fakehub",
             "pullmill-testkit",
         ],
     ),

@@ -53,11 +53,25 @@ pub struct GitHub {
     tokens: Tokens,
 }
 
-/// One request on behalf of an installation.
-struct Call<'a> {
+/// On whose behalf something is asked: which repository's, and by whom of us.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
     repo: &'a RepoRef,
     scope: Scope,
-    ask: Ask<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// An agent.
+    fn agent(repo: &'a RepoRef) -> Self {
+        let scope = Scope::Read;
+        Self { repo, scope }
+    }
+
+    /// The sender of effects.
+    fn sender(repo: &'a RepoRef) -> Self {
+        let scope = Scope::Write;
+        Self { repo, scope }
+    }
 }
 
 impl GitHub {
@@ -83,33 +97,28 @@ impl GitHub {
     }
 
     /// Reads something, with up to three tries: what is only read may be asked again.
-    async fn get(&self, repo: &RepoRef, path: &str) -> Result<Value, ForgeError> {
-        self.read(repo, |time| Ask::get(path, time)).await
+    async fn get(&self, reader: Reader<'_>, path: &str) -> Result<Value, ForgeError> {
+        self.read(reader, |time| Ask::get(path, time)).await
     }
 
     async fn read<'a>(
         &self,
-        repo: &RepoRef,
+        reader: Reader<'_>,
         ask: impl Fn(Duration) -> Ask<'a>,
     ) -> Result<Value, ForgeError> {
-        let bytes = self.read_bytes(repo, ask).await?;
+        let bytes = self.read_bytes(reader, ask).await?;
         serde_json::from_slice(&bytes)
             .map_err(|error| ForgeError::Unavailable(format!("its answer is no JSON: {error}")))
     }
 
     async fn read_bytes<'a>(
         &self,
-        repo: &RepoRef,
+        reader: Reader<'_>,
         ask: impl Fn(Duration) -> Ask<'a>,
     ) -> Result<bytes::Bytes, ForgeError> {
         let mut last = ForgeError::Unavailable(String::new());
         for time in TIMES {
-            let call = Call {
-                repo,
-                scope: Scope::Read,
-                ask: ask(time),
-            };
-            match self.call(call).await {
+            match self.call(reader, &ask(time)).await {
                 Ok(answer) => return Ok(answer.body),
                 Err(Failed::NotSent(error) | Failed::Lost(error)) => {
                     last = ForgeError::Unavailable(error);
@@ -123,24 +132,29 @@ impl GitHub {
     /// Asks GraphQL something. An answer with errors is none.
     async fn query(
         &self,
-        repo: &RepoRef,
+        reader: Reader<'_>,
         query: &str,
         variables: Value,
     ) -> Result<Value, ForgeError> {
         let body = json!({"query": query, "variables": variables});
         let answer = self
-            .read(repo, |time| Ask::graphql(body.clone(), time))
+            .read(reader, |time| Ask::graphql(body.clone(), time))
             .await?;
         answer::graphql(answer).map_err(ForgeError::from)
     }
 
     /// All of a list, page after page.
-    async fn all(&self, repo: &RepoRef, path: &str, list: Option<&str>) -> Result<Vec<Value>, ForgeError> {
+    async fn all(
+        &self,
+        reader: Reader<'_>,
+        path: &str,
+        list: Option<&str>,
+    ) -> Result<Vec<Value>, ForgeError> {
         let mut all = Vec::new();
         for page in 1..=MAX_PAGES {
             let mark = if path.contains('?') { '&' } else { '?' };
             let path = format!("{path}{mark}per_page={PAGE}&page={page}");
-            let mut answer = self.get(repo, &path).await?;
+            let mut answer = self.get(reader, &path).await?;
             let items = match list {
                 Some(list) => answer[list].take(),
                 None => answer,
@@ -158,17 +172,16 @@ impl GitHub {
     }
 
     /// One request, with a token for this repository alone. A token that is no longer taken is replaced once.
-    async fn call(&self, call: Call<'_>) -> Result<http::Answer, Failed> {
-        let now = || self.clock.now();
-        let token = self.token(call.repo, call.scope).await?;
-        let answer = self.http.ask(&call.ask, &token).await?;
+    async fn call(&self, reader: Reader<'_>, ask: &Ask<'_>) -> Result<http::Answer, Failed> {
+        let token = self.token(reader).await?;
+        let answer = self.http.ask(ask, &token).await?;
         if answer.status != 401 {
-            return answer::checked(answer, now());
+            return answer::checked(answer, self.clock.now());
         }
-        self.tokens.forget(call.repo, call.scope);
-        let token = self.token(call.repo, call.scope).await?;
-        let answer = self.http.ask(&call.ask, &token).await?;
-        answer::checked(answer, now())
+        self.tokens.forget(reader);
+        let token = self.token(reader).await?;
+        let answer = self.http.ask(ask, &token).await?;
+        answer::checked(answer, self.clock.now())
     }
 }
 

@@ -22,6 +22,15 @@ pub(crate) struct Kept {
     blob: BlobRef,
 }
 
+/// Where an effect is planned.
+struct Plan<'a> {
+    /// The sender's partition.
+    pk: &'a str,
+    object: &'a str,
+    /// Its place in the mailbox, if it has none: what is planned together is sent in its order.
+    item: String,
+}
+
 impl Engine {
     /// Keeps the contents of effects, so that a commit may speak of them.
     pub(crate) async fn keep_effects(
@@ -57,7 +66,8 @@ impl Engine {
         };
         let now = batch.now();
         let pk = keys::installation(&execution.tenant, pull.repo.installation);
-        for kept in effects {
+        let items = uuid7(now, self.ports.clock.random()).to_string();
+        for (number, kept) in effects.iter().enumerate() {
             let kind = kept.earned.content.kind();
             if !execution.plan.effects.contains(&kind) {
                 let workflow = execution.plan.workflow.to_string();
@@ -81,7 +91,7 @@ impl Engine {
             };
             let object = target.object(&kept.earned.content);
             let planned = self
-                .plan_effect(batch, &pk, &object, target, kind, wish)
+                .plan_effect(batch, Plan { pk: &pk, object: &object, item: format!("{items}-{number:03}") }, target, kind, wish)
                 .await?;
             if let Some(ledger) = planned {
                 told.push(Told::new("effect.planned", about(&ledger, &object)));
@@ -100,12 +110,12 @@ impl Engine {
     async fn plan_effect(
         &self,
         batch: &mut Batch,
-        pk: &str,
-        object: &str,
+        plan: Plan<'_>,
         target: Target,
         kind: Kind,
         wish: Wish,
     ) -> Result<Option<Ledger>, EngineError> {
+        let Plan { pk, object, item: id } = plan;
         let now = batch.now();
         let record = self.record(&keys::effect(pk, object), now).await?;
         let mut ledger = match &record {
@@ -124,7 +134,6 @@ impl Engine {
             }
         };
         if ledger.item.is_none() {
-            let id = uuid7(now, self.ports.clock.random()).to_string();
             let item = Outgoing {
                 object: object.to_owned(),
                 not_before: ledger.not_before,

@@ -330,6 +330,11 @@ impl Engine {
         };
         let now = self.ports.clock.now();
         let before = look.ledger.sent.clone();
+        let kind = look.effect.content.kind().word();
+        match &outcome {
+            Ok(_) => tracing::info!(event = "effect.sent", kind, object = %look.item.object, "A {kind} was sent"),
+            Err(error) => tracing::warn!(event = "effect.failed", kind, object = %look.item.object, "A {kind} was not sent, or perhaps it was: {error}"),
+        }
         let delay = |wait: Option<Duration>| {
             let random = self.ports.clock.random();
             now + forge
@@ -426,6 +431,8 @@ impl Engine {
         error: &ForgeError,
     ) -> Result<bool, EngineError> {
         let now = self.ports.clock.now();
+        let kind = look.effect.content.kind().word();
+        tracing::warn!(event = "effect.put_off", kind, object = %look.item.object, "A {kind} has to wait: {error}");
         let wait = match error {
             ForgeError::NotFound(_) => {
                 return self.cancel_effect(lease, &look.item, "what it is about is gone").await;

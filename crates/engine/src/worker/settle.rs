@@ -59,6 +59,7 @@ impl Engine {
             let mut told = told.clone();
             told.extend(self.plan_effects(&mut batch, &loaded.execution, effects).await?);
             let decision = decide(&loaded.execution, event(&task, &next, told), now)?;
+            let ended = Some(decision.execution.status).filter(|status| status.is_terminal());
             batch.push(Write::Put {
                 draft: self.task_draft(&task, due(&next, now), now)?,
                 expect: Expect::Version(lease.record.version),
@@ -66,6 +67,11 @@ impl Engine {
             let expect = Expect::Version(loaded.version);
             self.stage(&mut batch, decision, expect, None).await?;
             if attempts.commit(batch).await? {
+                if let Some(status) = ended {
+                    let (id, workflow) = (&task.execution, &loaded.execution.plan.workflow);
+                    let word = status.word();
+                    tracing::info!(execution.id = %id, event = "execution.ended", status = word, "A {workflow} {word}");
+                }
                 return Ok(Handled::Settled(settled(&next)));
             }
         }

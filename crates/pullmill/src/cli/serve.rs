@@ -9,6 +9,7 @@ use pullmill_core::signature::Secrets;
 use tracing::level_filters::LevelFilter;
 
 use super::failure::{Failure, Status};
+use super::forge::ForgeArgs;
 use super::store::StoreArgs;
 use crate::server::Server;
 use crate::{telemetry, wire};
@@ -18,6 +19,8 @@ use crate::{telemetry, wire};
 struct WorkArgs {
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    forge: ForgeArgs,
     /// Reviews at a time; left out: one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256))]
     reviews: Option<u16>,
@@ -87,6 +90,7 @@ fn start(
     secrets: Option<Secrets>,
 ) -> Result<ExitCode, Failure> {
     let place = args.store.place()?;
+    let forge = args.forge.address()?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let reviews = args.reviews.map_or(processors, usize::from);
     if place.file().is_some() {
@@ -106,7 +110,7 @@ fn start(
         .build();
     let runtime = runtime.map_err(|error| Failure::new(Status::Internal, error))?;
     runtime.block_on(async {
-        let engine = wire::engine(&place, reviews).await?;
+        let engine = wire::engine(&place, reviews, forge).await?;
         let server = Server {
             engine,
             secrets,

@@ -67,6 +67,7 @@ fn answer_to(door: &Door, id: &DeliveryId, answer: Answer) -> Result<Response, R
         }
     };
     door.counters.delivery(word);
+    tracing::debug!(delivery.id = %id, event = "delivery.taken", "Delivery {id}: {word}");
     let body = json!({"success": true, "status": word, "delivery_id": id, "reason": reason});
     Ok((status, Json(body)).into_response())
 }

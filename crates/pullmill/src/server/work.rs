@@ -9,7 +9,7 @@ use pullmill_core::id::QueueName;
 use pullmill_core::ports::clock;
 use pullmill_core::ports::queue::{Lease, LeaseFrom};
 use pullmill_engine::worker::Handled;
-use pullmill_engine::{lane_queue, timer_queue};
+use pullmill_engine::{lane_queue, sender_queue, timer_queue};
 use tokio_util::task::TaskTracker;
 
 use crate::http::Door;
@@ -23,11 +23,18 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// Lanes and timers that are leased at once: each is done in a moment.
 const AT_ONCE: usize = 10;
 
+/// Senders at a time: each waits for its forge most of the time.
+const SENDERS: usize = 4;
+
 /// Starts the loops.
 pub(super) fn start(door: &Arc<Door>, reviews: usize, tasks: &TaskTracker) {
     for queue in door.engine.queues() {
         let is_quick = queue == lane_queue() || queue == timer_queue();
-        let (loops, at_once) = if is_quick { (1, AT_ONCE) } else { (reviews, 1) };
+        let (loops, at_once) = match queue == sender_queue() {
+            true => (SENDERS, 1),
+            false if is_quick => (1, AT_ONCE),
+            false => (reviews, 1),
+        };
         for _ in 0..loops {
             tasks.spawn(serve(Arc::clone(door), queue.clone(), at_once));
         }

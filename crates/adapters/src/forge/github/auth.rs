@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Method;
-use pullmill_core::ports::forge::{ForgeError, RepoRef};
+use pullmill_core::ports::forge::ForgeError;
 use pullmill_core::time::Timestamp;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Failed};
 use super::http::Ask;
-use super::{GitHub, TIMES};
+use super::{GitHub, Reader, TIMES};
 
 /// How long before its end a token is no longer used.
 const MARGIN: Duration = Duration::from_secs(300);
@@ -102,6 +102,12 @@ impl Scope {
     }
 }
 
+impl Reader<'_> {
+    fn key(self) -> (u64, u64, Scope) {
+        (self.repo.installation, self.repo.id, self.scope)
+    }
+}
+
 struct Token {
     value: String,
     good_until: Timestamp,
@@ -115,31 +121,32 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn forget(&self, repo: &RepoRef, scope: Scope) {
+    pub(super) fn forget(&self, reader: Reader<'_>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.remove(&(repo.installation, repo.id, scope));
+        known.remove(&reader.key());
     }
 
-    fn get(&self, repo: &RepoRef, scope: Scope, now: Timestamp) -> Option<String> {
+    fn get(&self, reader: Reader<'_>, now: Timestamp) -> Option<String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, token| now < token.good_until);
-        let token = known.get(&(repo.installation, repo.id, scope))?;
+        let token = known.get(&reader.key())?;
         Some(token.value.clone())
     }
 
-    fn put(&self, repo: &RepoRef, scope: Scope, token: Token) {
+    fn put(&self, reader: Reader<'_>, token: Token) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert((repo.installation, repo.id, scope), token);
+        known.insert(reader.key(), token);
     }
 }
 
 impl GitHub {
     /// A token for a repository and a purpose: a known one, or a new one.
-    pub(super) async fn token(&self, repo: &RepoRef, scope: Scope) -> Result<String, Failed> {
+    pub(super) async fn token(&self, reader: Reader<'_>) -> Result<String, Failed> {
         let now = self.clock.now();
-        if let Some(token) = self.tokens.get(repo, scope, now) {
+        if let Some(token) = self.tokens.get(reader, now) {
             return Ok(token);
         }
+        let Reader { repo, scope } = reader;
         let path = format!("/app/installations/{}/access_tokens", repo.installation);
         let ask = Ask {
             method: Method::POST,
@@ -160,7 +167,7 @@ impl GitHub {
             good_until: end.ok_or_else(unusable)? - MARGIN,
             value: value.clone(),
         };
-        self.tokens.put(repo, scope, token);
+        self.tokens.put(reader, token);
         Ok(value)
     }
 

@@ -8,7 +8,7 @@ use pullmill_core::id::Sha;
 use pullmill_core::ports::forge::{Compared, ComparedFile, ForgeError, RepoRef};
 use serde_json::Value;
 
-use super::{GitHub, repo_path};
+use super::{GitHub, Reader, repo_path};
 
 /// GitHub lists no more files in a comparison.
 const LISTED: usize = 300;
@@ -31,7 +31,7 @@ impl GitHub {
     ) -> Result<Compared, ForgeError> {
         // The files are on the first page, whatever the size of pages of commits.
         let path = format!("{}/compare/{base}...{head}?per_page=1", repo_path(repo));
-        let answer = self.get(repo, &path).await?;
+        let answer = self.get(Reader::agent(repo), &path).await?;
         let unusable = || ForgeError::Unavailable("its comparison names no merge base".to_owned());
         let merge_base = answer["merge_base_commit"]["sha"].as_str();
         let merge_base = merge_base.and_then(|sha| Sha::parse(sha).ok());
@@ -65,7 +65,7 @@ impl GitHub {
         commit: &Sha,
     ) -> Result<(BTreeMap<String, Entry>, bool), ForgeError> {
         let path = format!("{}/git/trees/{commit}?recursive=1", repo_path(repo));
-        let answer = self.get(repo, &path).await?;
+        let answer = self.get(Reader::agent(repo), &path).await?;
         let text = |entry: &Value, field: &str| Some(entry[field].as_str()?.to_owned());
         let entries = answer["tree"].as_array().into_iter().flatten();
         let files = entries.filter(|entry| entry["type"] != "tree").filter_map(|entry| {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 
 use super::http::Ask;
-use super::{GitHub, MAX_PAGES, repo_path};
+use super::{GitHub, MAX_PAGES, Reader, repo_path};
 
 const PULL: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
@@ -35,7 +35,7 @@ impl ForgeRead for GitHub {
                 "owner": pull.repo.name.owner(), "name": pull.repo.name.name(),
                 "number": pull.number, "after": after,
             });
-            let data = self.query(&pull.repo, PULL, variables).await?;
+            let data = self.query(Reader::agent(&pull.repo), PULL, variables).await?;
             let found = &data["repository"]["pullRequest"];
             if found.is_null() {
                 let name = format!("{}#{}", pull.repo.name, pull.number);
@@ -70,7 +70,7 @@ impl ForgeRead for GitHub {
             return Ok(Vec::new());
         }
         let (query, variables) = batch(repo, wanted);
-        let data = match self.query(repo, &query, variables).await {
+        let data = match self.query(Reader::agent(repo), &query, variables).await {
             // Together they may be too much, or take too long.
             Err(ForgeError::Refused(_) | ForgeError::Unavailable(_)) if wanted.len() > 1 => {
                 let (one, other) = wanted.split_at(wanted.len() / 2);
@@ -121,7 +121,7 @@ impl GitHub {
             .map_err(|error| ForgeError::Unavailable(error.to_string()))?;
         let path = format!("{}/git/blobs/{oid}", repo_path(repo));
         let bytes = self
-            .read_bytes(repo, |time| Ask {
+            .read_bytes(Reader::agent(repo), |time| Ask {
                 accept: "application/vnd.github.raw+json",
                 ..Ask::get(&path, time)
             })

@@ -9,9 +9,8 @@ use pullmill_core::ports::forge::{ForgeError, ForgeWrite, Permit, SendError};
 use serde_json::{Value, json};
 
 use super::answer::{self, Failed};
-use super::auth::Scope;
 use super::http::Ask;
-use super::{Call, GitHub, TIMES, repo_path};
+use super::{GitHub, Reader, TIMES, repo_path};
 
 const RESOLVED: &str = "query($id: ID!) { node(id: $id) { ... on PullRequestReviewThread { id isResolved } } }";
 const RESOLVE: &str = "mutation($id: ID!) { resolveReviewThread(input: {threadId: $id}) { thread { id isResolved } } }";
@@ -103,7 +102,7 @@ impl GitHub {
     async fn find_summaries(&self, effect: &Effect, body: &str) -> Result<Vec<Found>, ForgeError> {
         let pull = &effect.target.pull;
         let path = format!("{}/issues/{}/comments", repo_path(&pull.repo), pull.number);
-        let comments = self.all(&pull.repo, &path, None).await?;
+        let comments = self.all(Reader::sender(&pull.repo), &path, None).await?;
         let wanted = normal(&marked(body, effect));
         // An App that may write can change other people's comments, so the author counts before the marker.
         let ours = comments.iter().filter(|comment| {
@@ -121,7 +120,7 @@ impl GitHub {
         let account = format!("{}[bot]", self.slug().await?);
         let pull = &effect.target.pull;
         let path = format!("{}/pulls/{}/reviews", repo_path(&pull.repo), pull.number);
-        let reviews = self.all(&pull.repo, &path, None).await?;
+        let reviews = self.all(Reader::sender(&pull.repo), &path, None).await?;
         let ours = reviews.iter().filter(|review| {
             review["user"]["login"] == account.as_str() && has_marker(review, effect)
         });
@@ -139,7 +138,7 @@ impl GitHub {
             repo_path(repo),
             self.app.id
         );
-        let runs = self.all(repo, &path, Some("check_runs")).await?;
+        let runs = self.all(Reader::sender(repo), &path, Some("check_runs")).await?;
         let parts = effect.content.parts();
         let found = runs.iter().filter_map(|run| {
             let (object, version, done) = ExternalId::read(run["external_id"].as_str()?)?;
@@ -155,7 +154,7 @@ impl GitHub {
 
     async fn find_thread(&self, effect: &Effect, thread: &str) -> Result<Vec<Found>, ForgeError> {
         let repo = &effect.target.pull.repo;
-        let data = self.query(repo, RESOLVED, json!({"id": thread})).await;
+        let data = self.query(Reader::sender(repo), RESOLVED, json!({"id": thread})).await;
         let node = match data {
             Ok(mut data) => data["node"].take(),
             Err(ForgeError::NotFound(_)) => return Ok(Vec::new()),
@@ -188,7 +187,7 @@ impl GitHub {
         let repo = repo_path(&target.pull.repo);
         let review = format!("{repo}/pulls/{}/reviews/{}", target.pull.number, found.id);
         let comments = self
-            .all(&target.pull.repo, &format!("{review}/comments"), None)
+            .all(Reader::sender(&target.pull.repo), &format!("{review}/comments"), None)
             .await
             .map_err(|error| Failed::NotSent(error.to_string()))?;
         for id in comments.iter().filter_map(|comment| comment["id"].as_u64()) {
@@ -219,12 +218,8 @@ impl GitHub {
     }
 
     async fn ask_to_write(&self, permit: &Permit, ask: Ask<'_>) -> Result<Value, Failed> {
-        let call = Call {
-            repo: &permit.effect().target.pull.repo,
-            scope: Scope::Write,
-            ask,
-        };
-        let answer = self.call(call).await?;
+        let sender = Reader::sender(&permit.effect().target.pull.repo);
+        let answer = self.call(sender, &ask).await?;
         if answer.body.is_empty() {
             return Ok(Value::Null);
         }

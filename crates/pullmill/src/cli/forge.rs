@@ -1,0 +1,70 @@
+//! Which forge a server reviews on, and as whom.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use pullmill_adapters::forge::github::{App, AppKey};
+
+use super::failure::{Failure, Status};
+use crate::wire::ForgeAddress;
+
+/// How fast to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pacing {
+    /// As GitHub asks: 4 at once, then one a second, 80 a minute, 500 an hour.
+    On,
+    /// As fast as it goes: for a forge on this machine only.
+    Off,
+}
+
+/// Which forge.
+#[derive(Clone, Debug, Args)]
+pub struct ForgeArgs {
+    /// The number of the GitHub App that reviews. Left out: pull requests are not reviewed.
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "PULLMILL_GITHUB_APP",
+        requires = "github_key_file"
+    )]
+    github_app: Option<u64>,
+    /// A file with the App's private key.
+    #[arg(long, value_name = "FILE", env = "PULLMILL_GITHUB_KEY_FILE")]
+    github_key_file: Option<PathBuf>,
+    /// Where GitHub's API is; for GitHub Enterprise Server https://HOST/api/v3.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PULLMILL_GITHUB_API",
+        default_value = "https://api.github.com"
+    )]
+    github_api: String,
+    /// How fast to write.
+    #[arg(long, value_enum, value_name = "WHETHER", default_value = "on")]
+    github_pacing: Pacing,
+}
+
+impl ForgeArgs {
+    /// Where the forge is and who we are there; `None` if there is none.
+    pub fn address(&self) -> Result<Option<ForgeAddress>, Failure> {
+        let Some((id, path)) = self.github_app.zip(self.github_key_file.as_ref()) else {
+            return Ok(None);
+        };
+        let shown = path.display();
+        let pem = std::fs::read(path).map_err(|error| {
+            let message = format!("the key in {shown} cannot be read: {error}");
+            Failure::new(Status::NoInput, message)
+        })?;
+        let key = AppKey::from_pem(&pem)
+            .map_err(|error| Failure::new(Status::Config, format_args!("{shown}: {error}")))?;
+        Ok(Some(ForgeAddress {
+            app: App {
+                id,
+                key: Arc::new(key),
+                api: self.github_api.clone(),
+            },
+            is_paced: self.github_pacing == Pacing::On,
+        }))
+    }
+}
