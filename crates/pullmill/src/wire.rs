@@ -55,6 +55,8 @@ pub struct ForgeAddress {
     pub app: App,
     /// Whether writing is paced. Only a forge on this machine can do without.
     pub is_paced: bool,
+    /// How long it may take to show what was made.
+    pub stale: Duration,
 }
 
 /// Opens a place and puts an engine on it. `reviews` is how many run at a time; without a forge no pull request is reviewed.
@@ -88,17 +90,21 @@ pub async fn engine(
 async fn github(address: ForgeAddress, ports: &Ports) -> Result<Forge, Failure> {
     let github = GitHub::new(address.app, Arc::clone(&ports.clock));
     let github = Arc::new(github.map_err(|error| Failure::new(Status::Config, error))?);
-    let mut send = SendLaw::default();
-    let mut pace = PaceLaw::default();
-    if !address.is_paced {
-        if !github.is_loopback() {
-            let message = "--github-pacing off is for a GitHub on this machine: others would ban us";
-            return Err(Failure::new(Status::Usage, message));
-        }
-        pace = PaceLaw::none();
-        // It shows at once what was made.
-        send.stale = Duration::ZERO;
+    let usual = SendLaw::default();
+    let spares = address.is_paced && address.stale >= usual.stale;
+    if !spares && !github.is_loopback() {
+        let message =
+            "--github-pacing off and a shorter --github-stale are for a GitHub on this machine: others would ban us";
+        return Err(Failure::new(Status::Usage, message));
     }
+    let send = SendLaw {
+        stale: address.stale,
+        ..usual
+    };
+    let pace = match address.is_paced {
+        true => PaceLaw::default(),
+        false => PaceLaw::none(),
+    };
     let markers = marker_key(ports).await;
     Ok(Forge {
         read: github.clone(),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use pullmill_adapters::forge::github::{App, AppKey};
@@ -43,6 +44,9 @@ pub struct ForgeArgs {
     /// How fast to write.
     #[arg(long, value_enum, value_name = "WHETHER", default_value = "on")]
     github_pacing: Pacing,
+    /// Seconds that lists may not show what was made; what nobody knows to have arrived is not made again before.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u16).range(0..=3600))]
+    github_stale: u16,
 }
 
 impl ForgeArgs {
@@ -65,6 +69,7 @@ impl ForgeArgs {
                 api: self.github_api.clone(),
             },
             is_paced: self.github_pacing == Pacing::On,
+            stale: Duration::from_secs(self.github_stale.into()),
         }))
     }
 }

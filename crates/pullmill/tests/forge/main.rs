@@ -1,0 +1,11 @@
+//! Pull requests on a GitHub that fits into a test, reviewed by the real program over real HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
+
+mod outcomes;
+#[path = "../serve/program.rs"]
+#[expect(dead_code, reason = "the other tests use the rest")]
+mod program;
+mod reviews;
+mod scene;
+mod trust;
