@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
+mod pulls;
 #[path = "../serve/program.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod program;
+#[path = "../forge/scene.rs"]
+#[expect(dead_code, reason = "the other tests use the rest")]
+mod scene;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -181,8 +185,7 @@ fn has_strace() -> bool {
 }
 
 /// A server whose calls of a kind go wrong as `fault` says.
-fn traced(place: &Place, call: &str, fault: &str) -> Command {
-    let plain = place.serving(&[]);
+fn traced(place: &Place, plain: &Command, call: &str, fault: &str) -> Command {
     let mut command = Command::new("strace");
     command
         .args([
@@ -221,7 +224,8 @@ fn kill_at(place: &Place, call: &str, number: u32) -> bool {
     acknowledged.send_some(server.address, 1);
     server.kill();
     end_leases(place);
-    let command = traced(place, call, &format!("signal=SIGKILL:when={number}"));
+    let fault = format!("signal=SIGKILL:when={number}");
+    let command = traced(place, &place.serving(&[]), call, &fault);
     let Ok(mut server) = Server::try_start(command) else {
         // It died while it started.
         end_leases(place);
@@ -407,7 +411,7 @@ fn a_disk_that_cannot_sync_is_never_believed_again() {
     let server = place.serve(&[]);
     acknowledged.send_some(server.address, 1);
     server.kill();
-    let server = Server::start(traced(&place, "fdatasync", "error=EIO:when=3+"));
+    let server = Server::start(traced(&place, &place.serving(&[]), "fdatasync", "error=EIO:when=3+"));
     let statuses: Vec<u16> = (11..30)
         .map(|number| send(server.address, number).unwrap())
         .collect();

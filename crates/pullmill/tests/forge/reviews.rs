@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pullmill_fakehub::Opened;
 
+#[cfg(any(feature = "postgres", feature = "aws"))]
 use crate::program::Place;
 use crate::scene::{LEAKY, Scene, TIGHT, assert_once};
 
