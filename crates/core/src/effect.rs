@@ -239,9 +239,7 @@ impl Target {
         let head = self.head.as_str();
         match content {
             Content::Summary { .. } => digest_of(&[tenant, &repo, &number, kind]),
-            Content::Review { .. } => {
-                digest_of(&[tenant, &repo, &number, kind, head, &self.cause])
-            }
+            Content::Review { .. } => digest_of(&[tenant, &repo, &number, kind, head, &self.cause]),
             Content::Check(check) => digest_of(&[tenant, &repo, kind, head, &check.name]),
             Content::Resolve { thread } => digest_of(&[tenant, &repo, &number, kind, thread]),
         }
@@ -355,8 +353,13 @@ mod tests {
 
     #[test]
     fn a_summary_outlives_heads_and_a_review_and_a_check_do_not() {
-        let summary = Content::Summary { body: String::new() };
-        let review = Content::Review { body: String::new(), comments: Vec::new() };
+        let summary = Content::Summary {
+            body: String::new(),
+        };
+        let review = Content::Review {
+            body: String::new(),
+            comments: Vec::new(),
+        };
         let (before, after) = (target(1, 2, 'a'), target(1, 2, 'b'));
         assert_eq!(before.object(&summary), after.object(&summary));
         assert_ne!(before.object(&review), after.object(&review));

@@ -173,7 +173,11 @@ impl RepoName {
         };
         match text.split_once('/') {
             Some((owner, name)) if is_plain(owner) && is_plain(name) => Ok(Self(text.to_owned())),
-            _ => Err(refused("repository", text, "`owner/name` of letters, digits, `.`, `_` and `-`")),
+            _ => Err(refused(
+                "repository",
+                text,
+                "`owner/name` of letters, digits, `.`, `_` and `-`",
+            )),
         }
     }
 

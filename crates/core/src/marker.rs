@@ -23,7 +23,10 @@ impl MarkerKey {
     #[must_use]
     pub fn object(&self, kind: Kind, object: &str) -> String {
         let word = kind.word();
-        format!("<!-- pullmill:1:{word}:{} -->", self.digest(&[word, object]))
+        format!(
+            "<!-- pullmill:1:{word}:{} -->",
+            self.digest(&[word, object])
+        )
     }
 
     /// The marker of a comment about a finding. `pull` tells one pull request from another.

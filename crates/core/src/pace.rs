@@ -79,14 +79,17 @@ impl Pace {
             next = next.max(*begun + MINUTE + HOUR);
             count -= of_it;
         }
-        next.max(Timestamp::default()).min(now + HOUR * 2).max(self.blocked_until)
+        next.max(Timestamp::default())
+            .min(now + HOUR * 2)
+            .max(self.blocked_until)
     }
 
     /// Counts a write.
     pub fn spend(&mut self, law: &PaceLaw, now: Timestamp) {
         self.full_at = self.full_at.max(now) + law.refill;
         self.recent.retain(|at| now.since(*at) < MINUTE);
-        self.minutes.retain(|(begun, _)| now.since(*begun) < MINUTE + HOUR);
+        self.minutes
+            .retain(|(begun, _)| now.since(*begun) < MINUTE + HOUR);
         if law.per_minute < usize::MAX {
             self.recent.push(now);
         }

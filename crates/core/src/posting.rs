@@ -140,7 +140,10 @@ fn annotation(finding: &Finding) -> Annotation {
             Severity::Medium => Level::Warning,
             Severity::Low | Severity::Info => Level::Notice,
         },
-        title: cut(&format!("{}: {}", finding.severity.word(), finding.rule), MAX_TITLE),
+        title: cut(
+            &format!("{}: {}", finding.severity.word(), finding.rule),
+            MAX_TITLE,
+        ),
         message: cut(message.trim_end(), MAX_MESSAGE),
     }
 }

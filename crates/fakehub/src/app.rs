@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey, KeyPair as _};
+use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
@@ -62,14 +62,21 @@ fn check_jwt(token: &str) -> Result<(), No> {
     };
     let pair = RsaKeyPair::from_der(key.secret_pkcs1_der()).map_err(|_| bad())?;
     let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
-    public.verify(text.as_bytes(), &signature).map_err(|_| bad())?;
+    public
+        .verify(text.as_bytes(), &signature)
+        .map_err(|_| bad())?;
     let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| bad())?;
     let claims: Value = serde_json::from_slice(&claims).map_err(|_| bad())?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
     let (issued, ends) = (claims["iat"].as_u64(), claims["exp"].as_u64());
     let (issued, ends) = issued.zip(ends).ok_or_else(bad)?;
     if issued > now || ends <= now || ends > now + 600 {
-        return Err(no(401, "'Expiration time' claim ('exp') is too far in the future, or is over"));
+        return Err(no(
+            401,
+            "'Expiration time' claim ('exp') is too far in the future, or is over",
+        ));
     }
     if claims["iss"] != APP.to_string().as_str() {
         return Err(no(401, "Integration not found"));
@@ -91,7 +98,10 @@ pub(crate) fn give_token(state: &mut State, installation: &str, body: &Value) ->
         None => state.repos.keys().copied().collect(),
     };
     if repositories.iter().any(|id| !state.repos.contains_key(id)) {
-        return Err(no(422, "There is at least one repository that does not exist or is not accessible"));
+        return Err(no(
+            422,
+            "There is at least one repository that does not exist or is not accessible",
+        ));
     }
     let number = state.next_id();
     let token = Token {

@@ -18,13 +18,19 @@ pub(crate) struct Difference {
 
 /// Compares two sets of files. One that moved unchanged is one that moved.
 pub(crate) fn differences(before: &Files, after: &Files) -> Vec<Difference> {
-    let mut gone: Vec<&String> = before.keys().filter(|path| !after.contains_key(*path)).collect();
+    let mut gone: Vec<&String> = before
+        .keys()
+        .filter(|path| !after.contains_key(*path))
+        .collect();
     let mut found = Vec::new();
     for (path, bytes) in after {
         let (old_path, old, status) = match before.get(path) {
             Some(old) if old == bytes => continue,
             Some(old) => (None, Some(old), "modified"),
-            None => match gone.iter().position(|gone| before.get(*gone) == Some(bytes)) {
+            None => match gone
+                .iter()
+                .position(|gone| before.get(*gone) == Some(bytes))
+            {
                 Some(place) => (Some(gone.remove(place).clone()), Some(bytes), "renamed"),
                 None => (None, None, "added"),
             },
@@ -53,7 +59,10 @@ pub(crate) fn differences(before: &Files, after: &Files) -> Vec<Difference> {
 }
 
 fn patch(before: &[u8], after: &[u8]) -> Option<String> {
-    let (before, after) = (std::str::from_utf8(before).ok()?, std::str::from_utf8(after).ok()?);
+    let (before, after) = (
+        std::str::from_utf8(before).ok()?,
+        std::str::from_utf8(after).ok()?,
+    );
     if before.contains('\0') || after.contains('\0') {
         return None;
     }
@@ -61,7 +70,9 @@ fn patch(before: &[u8], after: &[u8]) -> Option<String> {
     let mut diff = Diff::compute(Algorithm::Myers, &input);
     diff.postprocess_lines(&input);
     let printer = BasicLineDiffPrinter(&input.interner);
-    let text = diff.unified_diff(&printer, UnifiedDiffConfig::default(), &input).to_string();
+    let text = diff
+        .unified_diff(&printer, UnifiedDiffConfig::default(), &input)
+        .to_string();
     (!text.is_empty()).then_some(text)
 }
 
@@ -98,9 +109,15 @@ mod tests {
     fn comments_may_stand_where_the_difference_is_shown() {
         let text = |marks: &str| bytes::Bytes::from(marks.to_owned());
         let lines: String = (1..30).map(|number| format!("line {number}\n")).collect();
-        let before = Files::from([("a".to_owned(), text(&lines)), ("gone".to_owned(), text("moved\n"))]);
+        let before = Files::from([
+            ("a".to_owned(), text(&lines)),
+            ("gone".to_owned(), text("moved\n")),
+        ]);
         let after = Files::from([
-            ("a".to_owned(), text(&lines.replace("line 10\n", "line ten\n"))),
+            (
+                "a".to_owned(),
+                text(&lines.replace("line 10\n", "line ten\n")),
+            ),
             ("new".to_owned(), text("moved\n")),
         ]);
         let found = differences(&before, &after);

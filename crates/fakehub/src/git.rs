@@ -48,7 +48,10 @@ impl Objects {
         let mut history = Vec::new();
         let mut next = Some(from.to_owned());
         while let Some(id) = next {
-            next = self.commits.get(&id).and_then(|commit| commit.parent.clone());
+            next = self
+                .commits
+                .get(&id)
+                .and_then(|commit| commit.parent.clone());
             history.push(id);
         }
         history
@@ -57,7 +60,9 @@ impl Objects {
     /// Where two commits parted.
     pub(crate) fn merge_base(&self, one: &str, other: &str) -> Option<String> {
         let known = self.history(one);
-        self.history(other).into_iter().find(|id| known.contains(id))
+        self.history(other)
+            .into_iter()
+            .find(|id| known.contains(id))
     }
 }
 
@@ -98,7 +103,10 @@ fn id(kind: &str, bytes: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(format!("{kind} {}\0", bytes.len()));
     hash.update(bytes);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -108,11 +116,17 @@ mod tests {
     #[test]
     fn objects_have_the_names_that_git_gives_them() {
         // What `git hash-object` and `git write-tree` say.
-        assert_eq!(blob_id(b"hello\n"), "ce013625030ba8dba906f756967f9e9ca394464a");
+        assert_eq!(
+            blob_id(b"hello\n"),
+            "ce013625030ba8dba906f756967f9e9ca394464a"
+        );
         let files = Files::from([
             ("a.txt".to_owned(), Bytes::from("hello\n")),
             ("dir/b.txt".to_owned(), Bytes::from("hello\n")),
         ]);
-        assert_eq!(tree_id(&files, ""), "e6b1205717837a60b346a14d0cd3bb8ccbd2ab63");
+        assert_eq!(
+            tree_id(&files, ""),
+            "e6b1205717837a60b346a14d0cd3bb8ccbd2ab63"
+        );
     }
 }

@@ -67,7 +67,11 @@ pub(crate) fn answer(state: &mut State, body: &Value) -> Result<Value, No> {
     if is_mutation && let Err(error) = change(state, &fields, variables) {
         return Ok(errors("NOT_FOUND", &error));
     }
-    let root = if is_mutation { Node::Mutation } else { Node::Query };
+    let root = if is_mutation {
+        Node::Mutation
+    } else {
+        Node::Query
+    };
     let run = Run { state, variables };
     match run.select(&root, &fields) {
         Ok(data) => Ok(json!({"data": data})),
@@ -81,7 +85,11 @@ fn errors(kind: &str, message: &str) -> Value {
 
 /// Whether a request changes something.
 pub(crate) fn is_mutation(body: &Value) -> bool {
-    body["query"].as_str().unwrap_or_default().trim_start().starts_with("mutation")
+    body["query"]
+        .as_str()
+        .unwrap_or_default()
+        .trim_start()
+        .starts_with("mutation")
 }
 
 /// The one change there is.
@@ -91,13 +99,26 @@ fn change(state: &mut State, fields: &[Selection], variables: &Value) -> Result<
             continue;
         };
         if field.name != "resolveReviewThread" {
-            return Err(format!("Field '{}' doesn't exist on type 'Mutation'", field.name));
+            return Err(format!(
+                "Field '{}' doesn't exist on type 'Mutation'",
+                field.name
+            ));
         }
-        let input = field.arguments.get("input").map(|input| plain(input, variables));
-        let id = input.unwrap_or_default()["threadId"].as_str().unwrap_or_default().to_owned();
+        let input = field
+            .arguments
+            .get("input")
+            .map(|input| plain(input, variables));
+        let id = input.unwrap_or_default()["threadId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let place = state.thread(&id);
-        let (repo, number, place) = place.ok_or_else(|| format!("Could not resolve to a node with the global id of '{id}'"))?;
-        let pull = state.repos.get_mut(&repo).and_then(|repo| repo.pulls.get_mut(&number));
+        let (repo, number, place) = place
+            .ok_or_else(|| format!("Could not resolve to a node with the global id of '{id}'"))?;
+        let pull = state
+            .repos
+            .get_mut(&repo)
+            .and_then(|repo| repo.pulls.get_mut(&number));
         if let Some(comment) = pull.and_then(|pull| pull.review_comments.get_mut(place)) {
             comment.is_resolved = true;
         }
@@ -108,7 +129,13 @@ fn change(state: &mut State, fields: &[Selection], variables: &Value) -> Result<
 /// The conversation that the one change is about.
 fn resolved<'s>(state: &'s State, variables: &Value) -> Option<&'s ReviewComment> {
     let (repo, number, place) = state.thread(variables["id"].as_str()?)?;
-    state.repos.get(&repo)?.pulls.get(&number)?.review_comments.get(place)
+    state
+        .repos
+        .get(&repo)?
+        .pulls
+        .get(&number)?
+        .review_comments
+        .get(place)
 }
 
 fn plain(argument: &Argument, variables: &Value) -> Value {
@@ -116,7 +143,9 @@ fn plain(argument: &Argument, variables: &Value) -> Value {
         Argument::Variable(name) => variables[name].clone(),
         Argument::Value(value) => value.clone(),
         Argument::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.clone(), plain(value, variables)));
+            let fields = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), plain(value, variables)));
             Value::Object(fields.collect())
         }
     }
@@ -159,25 +188,48 @@ impl<'s> Run<'s> {
     }
 
     fn argument(&self, field: &Field, name: &str) -> Value {
-        field.arguments.get(name).map(|argument| plain(argument, self.variables)).unwrap_or_default()
+        field
+            .arguments
+            .get(name)
+            .map(|argument| plain(argument, self.variables))
+            .unwrap_or_default()
     }
 
     fn field(&self, node: &Node<'s>, field: &Field) -> Result<Held<'s>, Wrong> {
-        let text = |name: &str| self.argument(field, name).as_str().unwrap_or_default().to_owned();
+        let text = |name: &str| {
+            self.argument(field, name)
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         Ok(match (node, field.name.as_str()) {
             (_, "__typename") => Held::Plain(json!(node.type_name())),
             (Node::Query, "repository") => {
                 let (owner, name) = (text("owner"), text("name"));
                 let repo = self.state.repo(&owner, &name);
-                let missing = || ("NOT_FOUND", format!("Could not resolve to a Repository with the name '{owner}/{name}'."));
+                let missing = || {
+                    (
+                        "NOT_FOUND",
+                        format!(
+                            "Could not resolve to a Repository with the name '{owner}/{name}'."
+                        ),
+                    )
+                };
                 Held::One(Some(Node::Repository(repo.ok_or_else(missing)?)))
             }
             (Node::Query, "node") => {
                 let id = text("id");
                 let place = self.state.thread(&id);
-                let missing = || ("NOT_FOUND", format!("Could not resolve to a node with the global id of '{id}'."));
+                let missing = || {
+                    (
+                        "NOT_FOUND",
+                        format!("Could not resolve to a node with the global id of '{id}'."),
+                    )
+                };
                 let (repo, number, place) = place.ok_or_else(missing)?;
-                Held::One(Some(Node::Thread(&self.state.repos[&repo].pulls[&number].review_comments[place])))
+                Held::One(Some(Node::Thread(
+                    &self.state.repos[&repo].pulls[&number].review_comments[place],
+                )))
             }
             (Node::Mutation, "resolveReviewThread") => Held::One(Some(Node::Resolved)),
             (Node::Resolved, "thread") => {
@@ -187,7 +239,12 @@ impl<'s> Run<'s> {
             (Node::Repository(repo), "pullRequest") => {
                 let number = self.argument(field, "number").as_u64().unwrap_or(0);
                 let pull = repo.pulls.get(&number);
-                let missing = || ("NOT_FOUND", format!("Could not resolve to a PullRequest with the number of {number}."));
+                let missing = || {
+                    (
+                        "NOT_FOUND",
+                        format!("Could not resolve to a PullRequest with the number of {number}."),
+                    )
+                };
                 Held::One(Some(Node::PullRequest(pull.ok_or_else(missing)?)))
             }
             (Node::Repository(repo), "object") => {
@@ -195,9 +252,10 @@ impl<'s> Run<'s> {
                 Held::One(object(repo, &expression))
             }
             (Node::PullRequest(pull), name) => self.pull(pull, field, name)?,
-            (Node::Threads(pull, _, end), "pageInfo") => {
-                Held::One(Some(Node::PageInfo(*end, *end < pull.review_comments.len())))
-            }
+            (Node::Threads(pull, _, end), "pageInfo") => Held::One(Some(Node::PageInfo(
+                *end,
+                *end < pull.review_comments.len(),
+            ))),
             (Node::Threads(pull, start, end), "nodes") => {
                 let threads = pull.review_comments.get(*start..*end).unwrap_or_default();
                 Held::Many(threads.iter().map(Node::Thread).collect())
@@ -238,8 +296,12 @@ impl<'s> Run<'s> {
                     return Err(("", "`first` must be between 1 and 100".to_owned()));
                 }
                 let after = self.argument(field, "after");
-                let start = after.as_str().and_then(|after| after.parse().ok()).unwrap_or(0);
-                let end = (start + usize::try_from(first).unwrap_or(100)).min(pull.review_comments.len());
+                let start = after
+                    .as_str()
+                    .and_then(|after| after.parse().ok())
+                    .unwrap_or(0);
+                let end =
+                    (start + usize::try_from(first).unwrap_or(100)).min(pull.review_comments.len());
                 return Ok(Held::One(Some(Node::Threads(pull, start, end))));
             }
             _ => {
@@ -251,7 +313,11 @@ impl<'s> Run<'s> {
 }
 
 fn missing(node: &Node<'_>, field: &Field) -> Wrong {
-    let message = format!("Field '{}' doesn't exist on type '{}'", field.name, node.type_name());
+    let message = format!(
+        "Field '{}' doesn't exist on type '{}'",
+        field.name,
+        node.type_name()
+    );
     ("undefinedField", message)
 }
 
@@ -318,7 +384,9 @@ fn blob<'s>(bytes: &[u8], name: &str) -> Option<Held<'s>> {
 }
 
 fn parse(text: &str) -> Result<(bool, Vec<Selection>), String> {
-    let mut parser = Parser { rest: text.chars().peekable() };
+    let mut parser = Parser {
+        rest: text.chars().peekable(),
+    };
     let word = parser.word()?;
     let is_mutation = match word.as_str() {
         "query" => false,
@@ -328,7 +396,10 @@ fn parse(text: &str) -> Result<(bool, Vec<Selection>), String> {
     if parser.takes('(') {
         // The types of variables are not looked at.
         while !parser.takes(')') {
-            parser.rest.next().ok_or("the text ends in its parameters")?;
+            parser
+                .rest
+                .next()
+                .ok_or("the text ends in its parameters")?;
         }
     }
     let fields = parser.selections()?;
@@ -345,7 +416,11 @@ struct Parser<'t> {
 
 impl Parser<'_> {
     fn space(&mut self) {
-        while self.rest.next_if(|one| one.is_whitespace() || *one == ',').is_some() {}
+        while self
+            .rest
+            .next_if(|one| one.is_whitespace() || *one == ',')
+            .is_some()
+        {}
     }
 
     fn takes(&mut self, wanted: char) -> bool {
@@ -363,7 +438,10 @@ impl Parser<'_> {
     fn word(&mut self) -> Result<String, String> {
         self.space();
         let mut word = String::new();
-        while let Some(one) = self.rest.next_if(|one| one.is_ascii_alphanumeric() || *one == '_') {
+        while let Some(one) = self
+            .rest
+            .next_if(|one| one.is_ascii_alphanumeric() || *one == '_')
+        {
             word.push(one);
         }
         match word.is_empty() {
@@ -405,7 +483,12 @@ impl Parser<'_> {
             Some('{') => self.selections()?,
             _ => Vec::new(),
         };
-        Ok(Selection::Field(Field { alias, name, arguments, fields }))
+        Ok(Selection::Field(Field {
+            alias,
+            name,
+            arguments,
+            fields,
+        }))
     }
 
     fn arguments(&mut self, end: char) -> Result<BTreeMap<String, Argument>, String> {

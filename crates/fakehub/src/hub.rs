@@ -58,7 +58,9 @@ impl Hub {
         let state = Arc::new(Mutex::new(State::new()));
         let (door, watched) = watch::channel(true);
         let (ends, ended) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let handle = runtime.handle().clone();
@@ -119,7 +121,9 @@ impl Hub {
         let number = repository.map_or(0, |repository| {
             let base = repository.main.clone();
             let before = repository.objects.commits[&base].files.clone();
-            let head = repository.objects.commit(Some(&base), as_files(before, files), title);
+            let head = repository
+                .objects
+                .commit(Some(&base), as_files(before, files), title);
             let number = repository.pulls.len() as u64 + 1;
             let pull = Pull {
                 title: title.to_owned(),
@@ -239,10 +243,17 @@ impl Hub {
     /// Sends all webhooks that were not answered with success yet.
     pub fn deliver_all(&self) -> Vec<u16> {
         let deliveries = self.deliveries();
-        let is_open = |one: &Delivery| !one.answers.iter().any(|answer| (200..300).contains(answer));
-        let open = deliveries.iter().enumerate().filter(|(_, one)| is_open(one));
+        let is_open =
+            |one: &Delivery| !one.answers.iter().any(|answer| (200..300).contains(answer));
+        let open = deliveries
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| is_open(one));
         let numbers: Vec<usize> = open.map(|(number, _)| number).collect();
-        numbers.into_iter().map(|number| self.deliver(number)).collect()
+        numbers
+            .into_iter()
+            .map(|number| self.deliver(number))
+            .collect()
     }
 
     /// Something will go wrong.
@@ -306,7 +317,11 @@ impl Hub {
     /// All checks of a repository, whatever head they are about.
     #[must_use]
     pub fn checks(&self, repo: u64) -> Vec<CheckRun> {
-        self.lock().repos.get(&repo).map(|repo| repo.checks.clone()).unwrap_or_default()
+        self.lock()
+            .repos
+            .get(&repo)
+            .map(|repo| repo.checks.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -322,7 +337,11 @@ impl Drop for Hub {
 }
 
 fn pull_of(state: &mut State, opened: Opened) -> Option<&mut Pull> {
-    state.repos.get_mut(&opened.repo)?.pulls.get_mut(&opened.number)
+    state
+        .repos
+        .get_mut(&opened.repo)?
+        .pulls
+        .get_mut(&opened.number)
 }
 
 fn as_files(mut files: Files, changes: &[(&str, &str)]) -> Files {

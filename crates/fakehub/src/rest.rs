@@ -59,9 +59,14 @@ pub(crate) fn write_of(request: &Request<'_>) -> Option<Write> {
 pub(crate) fn answer(state: &mut State, caller: &Caller, request: &Request<'_>) -> Result<Yes, No> {
     let token = match (caller, request.path.as_slice()) {
         (Caller::App, ["app"]) => {
-            return Ok(Yes::Json(200, json!({"id": APP, "slug": SLUG, "name": SLUG})));
+            return Ok(Yes::Json(
+                200,
+                json!({"id": APP, "slug": SLUG, "name": SLUG}),
+            ));
         }
-        (Caller::App, ["app", "installations", id, "access_tokens"]) if request.method == "POST" => {
+        (Caller::App, ["app", "installations", id, "access_tokens"])
+            if request.method == "POST" =>
+        {
             let token = give_token(state, id, &request.body)?;
             return Ok(Yes::Json(201, token));
         }
@@ -77,7 +82,10 @@ pub(crate) fn answer(state: &mut State, caller: &Caller, request: &Request<'_>) 
     let ["repos", owner, name, rest @ ..] = request.path.as_slice() else {
         return Err(missing());
     };
-    let id = state.repo(owner, name).map(|repo| repo.id).ok_or_else(missing)?;
+    let id = state
+        .repo(owner, name)
+        .map(|repo| repo.id)
+        .ok_or_else(missing)?;
     let is_write = request.method != "GET";
     let permission = match rest {
         ["compare" | "git", ..] => "contents",
@@ -117,7 +125,9 @@ fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
 /// One page of a list.
 fn page(items: Vec<Value>, query: &str) -> Vec<Value> {
     let number = |name: &str, or: usize| {
-        parameter(query, name).and_then(|value| value.parse().ok()).unwrap_or(or)
+        parameter(query, name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(or)
     };
     let size = number("per_page", 30).clamp(1, 100);
     let skipped = (number("page", 1).max(1) - 1) * size;
@@ -130,7 +140,11 @@ fn compare(repo: &Repo, range: &str) -> Result<Yes, No> {
     let before = &repo.objects.commits[&merge_base].files;
     let after = &repo.objects.commits.get(head).ok_or_else(missing)?.files;
     let files = differences(before, after);
-    let files: Vec<Value> = files.iter().take(MAX_FILES).map(|file| file.to_json()).collect();
+    let files: Vec<Value> = files
+        .iter()
+        .take(MAX_FILES)
+        .map(|file| file.to_json())
+        .collect();
     let answer = json!({
         "merge_base_commit": {"sha": merge_base}, "status": "ahead", "files": files,
     });
@@ -145,7 +159,10 @@ fn tree(repo: &Repo, commit: &str) -> Result<Yes, No> {
             json!({"path": path, "mode": "100644", "type": "blob", "sha": blob_id(bytes), "size": bytes.len()})
         })
         .collect();
-    Ok(Yes::Json(200, json!({"sha": commit, "tree": entries, "truncated": false})))
+    Ok(Yes::Json(
+        200,
+        json!({"sha": commit, "tree": entries, "truncated": false}),
+    ))
 }
 
 fn raw(repo: &Repo, blob: &str, is_raw: bool) -> Result<Yes, No> {
@@ -159,7 +176,10 @@ fn raw(repo: &Repo, blob: &str, is_raw: bool) -> Result<Yes, No> {
 fn body_of(request: &Request<'_>) -> Result<String, No> {
     let body = request.body["body"].as_str().unwrap_or_default();
     if body.is_empty() || body.chars().count() > MAX_BODY {
-        return no(422, "Validation Failed: body is too long (maximum is 65536 characters) or missing");
+        return no(
+            422,
+            "Validation Failed: body is too long (maximum is 65536 characters) or missing",
+        );
     }
     Ok(body.to_owned())
 }
@@ -168,7 +188,10 @@ fn comments(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> 
     let number: u64 = number.parse().map_err(|_| missing())?;
     if request.method == "GET" {
         let pull = repo(state, id)?.pulls.get(&number).ok_or_else(missing)?;
-        let shown = pull.comments.iter().filter(|comment| state.shows(comment.made));
+        let shown = pull
+            .comments
+            .iter()
+            .filter(|comment| state.shows(comment.made));
         let all = shown.map(Comment::to_json).collect();
         return Ok(Yes::Json(200, json!(page(all, request.query))));
     }
@@ -188,7 +211,12 @@ fn comments(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> 
     Ok(Yes::Json(201, answer))
 }
 
-fn change_comment(state: &mut State, id: u64, comment: &str, request: &Request<'_>) -> Result<Yes, No> {
+fn change_comment(
+    state: &mut State,
+    id: u64,
+    comment: &str,
+    request: &Request<'_>,
+) -> Result<Yes, No> {
     let wanted: u64 = comment.parse().map_err(|_| missing())?;
     let repo = state.repos.get_mut(&id).ok_or_else(missing)?;
     for (number, pull) in &mut repo.pulls {
@@ -213,12 +241,18 @@ fn reviews(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> R
     let number: u64 = number.parse().map_err(|_| missing())?;
     if request.method == "GET" {
         let pull = repo(state, id)?.pulls.get(&number).ok_or_else(missing)?;
-        let shown = pull.reviews.iter().filter(|review| state.shows(review.made));
+        let shown = pull
+            .reviews
+            .iter()
+            .filter(|review| state.shows(review.made));
         let all = shown.map(Review::to_json).collect();
         return Ok(Yes::Json(200, json!(page(all, request.query))));
     }
     let body = body_of(request)?;
-    let commit = request.body["commit_id"].as_str().unwrap_or_default().to_owned();
+    let commit = request.body["commit_id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     if request.body["event"] != "COMMENT" {
         return no(422, "only comments are taken here");
     }
@@ -230,13 +264,19 @@ fn reviews(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> R
         return no(422, "No commit found for SHA");
     };
     let files = differences(&objects.commits[&merge_base].files, &after.files);
-    let wanted = request.body["comments"].as_array().cloned().unwrap_or_default();
+    let wanted = request.body["comments"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     for comment in &wanted {
         let path = comment["path"].as_str().unwrap_or_default();
         let file = files.iter().find(|file| file.path == path);
         let line = comment["line"].as_u64().unwrap_or(0);
         if !file.is_some_and(|file| file.shows(line)) || comment["side"] != "RIGHT" {
-            return no(422, "Unprocessable Entity: pull_request_review_thread.line must be part of the diff");
+            return no(
+                422,
+                "Unprocessable Entity: pull_request_review_thread.line must be part of the diff",
+            );
         }
     }
     let review = Review {
@@ -289,12 +329,20 @@ fn lines_of(
 ) -> Result<Yes, No> {
     let wanted: u64 = review.parse().map_err(|_| missing())?;
     let pull = pull(state, id, number)?;
-    let lines = pull.review_comments.iter().filter(|one| one.review == wanted);
+    let lines = pull
+        .review_comments
+        .iter()
+        .filter(|one| one.review == wanted);
     let all = lines.map(ReviewComment::to_json).collect();
     Ok(Yes::Json(200, json!(page(all, request.query))))
 }
 
-fn delete_line(state: &mut State, id: u64, comment: &str, request: &Request<'_>) -> Result<Yes, No> {
+fn delete_line(
+    state: &mut State,
+    id: u64,
+    comment: &str,
+    request: &Request<'_>,
+) -> Result<Yes, No> {
     if request.method != "DELETE" {
         return Err(missing());
     }
@@ -317,9 +365,15 @@ fn pull<'s>(state: &'s mut State, id: u64, number: &str) -> Result<&'s mut crate
 
 /// The notes of a request, which takes no more than fifty.
 fn notes(request: &Request<'_>) -> Result<Vec<Value>, No> {
-    let notes = request.body["output"]["annotations"].as_array().cloned().unwrap_or_default();
+    let notes = request.body["output"]["annotations"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     if notes.len() > MAX_NOTES {
-        return no(422, "Invalid request: no more than 50 annotations are allowed");
+        return no(
+            422,
+            "Invalid request: no more than 50 annotations are allowed",
+        );
     }
     let is_good = |note: &Value| {
         let level = note["annotation_level"].as_str().unwrap_or_default();
@@ -339,7 +393,15 @@ fn conclusion(request: &Request<'_>) -> Result<Option<String>, No> {
     let Some(word) = request.body["conclusion"].as_str() else {
         return Ok(None);
     };
-    let known = ["success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"];
+    let known = [
+        "success",
+        "failure",
+        "neutral",
+        "cancelled",
+        "skipped",
+        "timed_out",
+        "action_required",
+    ];
     match known.contains(&word) {
         true => Ok(Some(word.to_owned())),
         false => no(422, "Invalid request: conclusion is not known"),
@@ -372,7 +434,11 @@ fn change_check(state: &mut State, id: u64, check: &str, request: &Request<'_>) 
     let wanted: u64 = check.parse().map_err(|_| missing())?;
     let (notes, conclusion) = (notes(request)?, conclusion(request)?);
     let repo = state.repos.get_mut(&id).ok_or_else(missing)?;
-    let run = repo.checks.iter_mut().find(|one| one.id == wanted).ok_or_else(missing)?;
+    let run = repo
+        .checks
+        .iter_mut()
+        .find(|one| one.id == wanted)
+        .ok_or_else(missing)?;
     if let Some(conclusion) = conclusion {
         run.conclusion = conclusion;
     }

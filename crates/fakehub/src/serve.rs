@@ -35,7 +35,11 @@ impl std::fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 /// Serves for as long as the door is open; with the door closed nobody can connect.
-pub(crate) async fn run(listener: TcpListener, state: Arc<Mutex<State>>, mut door: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    listener: TcpListener,
+    state: Arc<Mutex<State>>,
+    mut door: watch::Receiver<bool>,
+) {
     let Ok(address) = listener.local_addr() else {
         return;
     };
@@ -111,7 +115,11 @@ async fn answer(
         };
         state.asked.push(Asked {
             method: head.method.to_string(),
-            path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            path: head
+                .uri
+                .path_and_query()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             is_write: rest::write_of(&asked).is_some(),
             body: asked.body,
             at,
@@ -128,7 +136,9 @@ async fn answer(
             if let Some(wait) = wait {
                 response = response.header("retry-after", wait);
             }
-            response.body(Full::new(bytes).boxed_unsync()).map_err(|_| Cut)
+            response
+                .body(Full::new(bytes).boxed_unsync())
+                .map_err(|_| Cut)
         }
         Outcome::Slow(bytes) => {
             let part = bytes.slice(..bytes.len() / 2);
@@ -204,7 +214,9 @@ fn trouble(state: &mut State, asked: &Request<'_>) -> Option<Trouble> {
 
 fn plain(state: &mut State, caller: &Caller, asked: &Request<'_>) -> Outcome {
     match rest::answer(state, caller, asked) {
-        Ok(Yes::Json(status, value)) => Outcome::Answer(status, None, Bytes::from(Value::to_string(&value))),
+        Ok(Yes::Json(status, value)) => {
+            Outcome::Answer(status, None, Bytes::from(Value::to_string(&value)))
+        }
         Ok(Yes::Raw(bytes)) => Outcome::Answer(200, None, bytes),
         Ok(Yes::Nothing) => Outcome::Answer(204, None, Bytes::new()),
         Err((status, message)) => says(status, &message),

@@ -257,7 +257,11 @@ impl CheckRun {
 
 /// GitHub's times have seconds, no less.
 pub(crate) fn rfc3339(at: SystemTime) -> String {
-    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let seconds = at
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
     let millis = i64::try_from(seconds).unwrap_or(0) * 1000;
-    Timestamp::from_millis(millis).to_string().replace(".000Z", "Z")
+    Timestamp::from_millis(millis)
+        .to_string()
+        .replace(".000Z", "Z")
 }

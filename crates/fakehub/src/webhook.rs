@@ -23,7 +23,13 @@ pub(crate) fn about_pull(state: &mut State, repo: u64, number: u64, action: &str
 }
 
 /// Writes down that something happened to a comment of ours.
-pub(crate) fn about_comment(state: &mut State, repo: u64, number: u64, comment: &Value, action: &str) -> usize {
+pub(crate) fn about_comment(
+    state: &mut State,
+    repo: u64,
+    number: u64,
+    comment: &Value,
+    action: &str,
+) -> usize {
     let mut value = pull_body(state, repo, number, action);
     value["issue"] = json!({"number": number, "pull_request": {"url": "http://localhost"}});
     value["comment"] = comment.clone();
@@ -37,7 +43,11 @@ pub(crate) fn about_comment(state: &mut State, repo: u64, number: u64, comment: 
 }
 
 fn pull_body(state: &State, repo: u64, number: u64, action: &str) -> Value {
-    let Some((repo, pull)) = state.repos.get(&repo).and_then(|repo| Some((repo, repo.pulls.get(&number)?))) else {
+    let Some((repo, pull)) = state
+        .repos
+        .get(&repo)
+        .and_then(|repo| Some((repo, repo.pulls.get(&number)?)))
+    else {
         return Value::Null;
     };
     let (owner, name) = repo.name.split_once('/').unwrap_or_default();
@@ -61,7 +71,9 @@ fn pull_body(state: &State, repo: u64, number: u64, action: &str) -> Value {
 
 fn add(state: &mut State, event: &str, action: &str, body: &Value) -> usize {
     let number = state.deliveries.len();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_nanos());
     state.deliveries.push(Delivery {
         id: format!("{:08x}-fake-{number:04}", now & 0xffff_ffff),
         event: event.to_owned(),
@@ -95,8 +107,9 @@ async fn post(url: &str, delivery: &Delivery, signature: &str) -> Option<u16> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?.as_str();
     let stream = TcpStream::connect(authority).await.ok()?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
     tokio::spawn(connection);
     let request = Request::post(uri.path())
         .header("host", authority)

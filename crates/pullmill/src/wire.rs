@@ -93,8 +93,7 @@ async fn github(address: ForgeAddress, ports: &Ports) -> Result<Forge, Failure> 
     let usual = SendLaw::default();
     let spares = address.is_paced && address.stale >= usual.stale;
     if !spares && !github.is_loopback() {
-        let message =
-            "--github-pacing off and a shorter --github-stale are for a GitHub on this machine: others would ban us";
+        let message = "--github-pacing off and a shorter --github-stale are for a GitHub on this machine: others would ban us";
         return Err(Failure::new(Status::Usage, message));
     }
     let send = SendLaw {

@@ -98,8 +98,11 @@ pub struct Ledger {
     pub state: State,
     /// A request that may have arrived.
     pub sent: Option<Sent>,
-    /// What was last known to be there.
+    /// What was last known to be there: a list may not show it yet.
     pub found: Option<Found>,
+    /// Which version that had.
+    #[serde(default)]
+    pub found_version: String,
     /// Its place in the sender's mailbox, as long as something is to be done.
     pub item: Option<String>,
     /// Not before.
@@ -119,7 +122,8 @@ pub struct Ledger {
 /// How sending goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendLaw {
-    /// How long a forge may take to show what was made.
+    /// How long it may take from when a request seems lost until everybody would see what it made: lists lag for up to
+    /// a minute, and a forge may go on with a request whose sender has given up.
     pub stale: Duration,
     /// Longest time one request may take.
     pub request: Duration,
@@ -132,7 +136,7 @@ pub struct SendLaw {
 impl Default for SendLaw {
     fn default() -> Self {
         Self {
-            stale: Duration::from_secs(60),
+            stale: Duration::from_secs(90),
             request: Duration::from_secs(30),
             requests: 20,
             retry: RetryLaw::default(),
@@ -167,6 +171,7 @@ impl Ledger {
             state: State::Planned,
             sent: None,
             found: None,
+            found_version: String::new(),
             item: None,
             not_before: wish.at,
             faults: 0,
@@ -217,11 +222,19 @@ impl Ledger {
     /// Says what to do after a look at the forge. `found` is what is there, oldest first.
     #[must_use]
     pub fn step(&self, found: &[Found], law: &SendLaw, now: Timestamp) -> Step {
+        if found.is_empty() && self.kind == Kind::Resolve {
+            return Step::Drop;
+        }
+        let known = self.known();
+        let found = if found.is_empty() {
+            known.as_slice()
+        } else {
+            found
+        };
         match (found, &self.sent) {
             ([_, .., extra], _) => Step::Retract(extra.clone()),
             ([one], _) if one.is_current => Step::Confirm(one.clone()),
             ([one], _) => Step::Change(one.clone()),
-            ([], _) if self.kind == Kind::Resolve => Step::Drop,
             ([], Some(sent)) if sent.is_new => {
                 let sure_at = sent.over_at.unwrap_or(now) + law.stale;
                 if now >= sure_at {
@@ -233,6 +246,26 @@ impl Ledger {
             }
             ([], _) => Step::Make,
         }
+    }
+
+    /// What was made or seen before. If it is gone, the forge says so when it is to be changed.
+    fn known(&self) -> Option<Found> {
+        let found = self.found.clone()?;
+        match self.found_version == self.wish.version {
+            true => Some(found),
+            // Whatever it has of another version is not added to.
+            false => Some(Found {
+                parts: u16::MAX.into(),
+                is_current: false,
+                ..found
+            }),
+        }
+    }
+
+    /// Notes that what was to be changed is not there any more.
+    pub fn lack(&mut self, error: String, now: Timestamp) {
+        self.found = None;
+        self.miss(error, None, now);
     }
 
     /// Notes that a request is about to be made.
@@ -251,6 +284,7 @@ impl Ledger {
     pub fn confirm(&mut self, found: Found, version: &str, law: &SendLaw, now: Timestamp) {
         let is_whole = found.is_current && version == self.wish.version;
         self.found = Some(found);
+        version.clone_into(&mut self.found_version);
         self.sent = None;
         self.faults = 0;
         self.looks = 0;
@@ -340,6 +374,13 @@ mod tests {
         }
     }
 
+    fn law() -> SendLaw {
+        SendLaw {
+            stale: Duration::from_secs(60),
+            ..SendLaw::default()
+        }
+    }
+
     fn ledger() -> Ledger {
         Ledger::new(target(1, 2, 'a'), Kind::Summary, wish("one", at(0)))
     }
@@ -354,14 +395,17 @@ mod tests {
 
     #[test]
     fn i08_after_an_unknown_outcome_comes_a_look_and_nothing_is_made_before_it_is_sure() {
-        let law = SendLaw::default();
+        let law = law();
         let mut ledger = ledger();
         assert_eq!(ledger.step(&[], &law, at(1)), Step::Make);
         ledger.begin(Epoch(1), true);
         ledger.lose("reset".to_owned(), at(10));
         assert_eq!(ledger.state, State::Unknown);
         for look in 0..70 {
-            assert!(matches!(ledger.step(&[], &law, at(10) + Duration::from_millis(look * 850)), Step::Wait(_)));
+            assert!(matches!(
+                ledger.step(&[], &law, at(10) + Duration::from_millis(look * 850)),
+                Step::Wait(_)
+            ));
             ledger.looks += 1;
         }
         assert_eq!(ledger.step(&[], &law, at(70)), Step::Make);
@@ -374,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_request_of_a_dead_sender_is_unknown_and_what_it_made_late_is_looked_for() {
-        let law = SendLaw::default();
+        let law = law();
         let mut ledger = ledger();
         ledger.begin(Epoch(1), true);
         ledger.take_over(at(5));
@@ -385,12 +429,15 @@ mod tests {
         assert_eq!(ledger.state, State::Confirmed);
         assert!(ledger.is_pending(at(66)) && !ledger.is_pending(at(126)));
         let twice = [found("7", true), found("8", true)];
-        assert_eq!(ledger.step(&twice, &law, at(126)), Step::Retract(found("8", true)));
+        assert_eq!(
+            ledger.step(&twice, &law, at(126)),
+            Step::Retract(found("8", true))
+        );
     }
 
     #[test]
     fn what_is_wanted_meanwhile_is_sent_after_what_was_sent() {
-        let law = SendLaw::default();
+        let law = law();
         let mut ledger = ledger();
         ledger.begin(Epoch(1), true);
         assert!(ledger.want(target(1, 2, 'b'), wish("two", at(3))));
@@ -413,7 +460,7 @@ mod tests {
         /// Any order of wishes, sends, losses and deaths: a new object is never made while an earlier making of it may yet show.
         #[test]
         fn i07_nothing_is_made_while_an_earlier_making_may_show(actions in prop::collection::vec((0_u8..6, 0_u64..90), 1..60)) {
-            let law = SendLaw::default();
+            let law = law();
             let mut ledger = ledger();
             let (mut now, mut epoch) = (at(0), Epoch(1));
             // When the last making was over, if nobody saw what came of it.

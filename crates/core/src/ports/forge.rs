@@ -136,12 +136,7 @@ pub trait ForgeRead: Send + Sync {
     async fn pull(&self, pull: &PullRef) -> Result<Pull, ForgeError>;
 
     /// Compares a pull request's base and head from where they parted.
-    async fn change(
-        &self,
-        pull: &PullRef,
-        base: &Sha,
-        head: &Sha,
-    ) -> Result<Compared, ForgeError>;
+    async fn change(&self, pull: &PullRef, base: &Sha, head: &Sha) -> Result<Compared, ForgeError>;
 
     /// Reads files and folders in the order they are asked for, of each file at most so many bytes.
     async fn blobs(
@@ -188,6 +183,9 @@ pub enum SendError {
     /// It was not done. Nothing may be sent until the time is over.
     #[error("the forge wants to be left alone for {} s", .0.as_secs())]
     Limited(Duration),
+    /// What it was to change is not there any more.
+    #[error("it is not there any more: {0}")]
+    Gone(String),
     /// It was not sent.
     #[error("the forge could not be reached: {0}")]
     NotSent(String),

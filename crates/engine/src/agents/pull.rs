@@ -126,7 +126,10 @@ impl PullAgent {
                 files.push(as_change(file, &mut fetched, &mut room));
             }
         }
-        files.extend(far.iter().map(|file| unread(file, "more than 3,000 files changed")));
+        files.extend(
+            far.iter()
+                .map(|file| unread(file, "more than 3,000 files changed")),
+        );
         files.sort_by(|one: &FileChange, other| one.path.cmp(&other.path));
         let mut ground = ground.unwrap_or_default();
         if !compared.is_complete {
@@ -314,7 +317,9 @@ fn as_ground(fetched: Vec<Fetched>) -> Ground {
             }
             match bytes {
                 Some(bytes) => ground.rules.push((path, bytes)),
-                None => ground.missing.push(format!("{path} is too large to be read")),
+                None => ground
+                    .missing
+                    .push(format!("{path} is too large to be read")),
             }
         }
     }

@@ -76,6 +76,7 @@ impl Engine {
                 return Ok(true);
             };
             let mut ledger: Ledger = body::decode(&record.draft.body)?;
+            let before = ledger.state;
             (note.change)(&mut ledger, now);
             let mut batch = Batch::at(now);
             batch.push(Write::Check {
@@ -92,7 +93,7 @@ impl Engine {
                 pace.block(until);
                 batch.push(put_pace(pk, &pace, record.as_ref())?)?;
             }
-            if let Some(kind) = note.told {
+            if let Some(kind) = note.told.filter(|_| ledger.state != before) {
                 self.tell_effect(&mut batch, kind, &ledger, &item.object)
                     .await?;
             }

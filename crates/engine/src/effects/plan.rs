@@ -91,7 +91,17 @@ impl Engine {
             };
             let object = target.object(&kept.earned.content);
             let planned = self
-                .plan_effect(batch, Plan { pk: &pk, object: &object, item: format!("{items}-{number:03}") }, target, kind, wish)
+                .plan_effect(
+                    batch,
+                    Plan {
+                        pk: &pk,
+                        object: &object,
+                        item: format!("{items}-{number:03}"),
+                    },
+                    target,
+                    kind,
+                    wish,
+                )
                 .await?;
             if let Some(ledger) = planned {
                 told.push(Told::new("effect.planned", about(&ledger, &object)));
@@ -115,7 +125,11 @@ impl Engine {
         kind: Kind,
         wish: Wish,
     ) -> Result<Option<Ledger>, EngineError> {
-        let Plan { pk, object, item: id } = plan;
+        let Plan {
+            pk,
+            object,
+            item: id,
+        } = plan;
         let now = batch.now();
         let record = self.record(&keys::effect(pk, object), now).await?;
         let mut ledger = match &record {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pullmill_core::body;
-use pullmill_core::effect::{Content, Effect, Found, Kind, Ledger, State, Step};
+use pullmill_core::effect::{Content, Effect, Found, Kind, Ledger, State, Step, Wish};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::forge::{ForgeError, Permit, SendError};
@@ -143,12 +143,18 @@ impl Engine {
         let mut ledger: Ledger = body::decode(&record.draft.body)?;
         ledger.take_over(now);
         if let Some(reason) = self.unwanted(&ledger, now).await? {
-            return self.cancel_effect(lease, &item, reason).await;
+            return self.cancel_effect(lease, &item, &ledger.wish, reason).await;
         }
         if ledger.requests >= forge.send.requests {
-            return self.bury_effect(lease, &item, "it was tried too often").await;
+            return self
+                .bury_effect(lease, &item, &ledger.wish, "it was tried too often")
+                .await;
         }
-        let bytes = self.ports.blobs.get(&ledger.wish.content, MAX_CONTENT).await?;
+        let bytes = self
+            .ports
+            .blobs
+            .get(&ledger.wish.content, MAX_CONTENT)
+            .await?;
         let content: Content = body::decode(&bytes)?;
         let mut effect = Effect::new(ledger.target.clone(), content, &forge.markers);
         effect.tries = ledger.faults;
@@ -220,8 +226,13 @@ impl Engine {
                 self.note(lease, &look.item, note).await
             }
             Step::Drop => {
-                self.cancel_effect(lease, &look.item, "what it is about is gone")
-                    .await
+                self.cancel_effect(
+                    lease,
+                    &look.item,
+                    &look.ledger.wish,
+                    "what it is about is gone",
+                )
+                .await
             }
             Step::Make if look.effect.content.kind() == Kind::Review => {
                 // A review speaks about one head; between the look and the request only the forge's own answer can tell.
@@ -230,8 +241,13 @@ impl Engine {
                         self.send(forge, lease, look, step).await
                     }
                     Ok(_) => {
-                        self.cancel_effect(lease, &look.item, "the head has moved")
-                            .await
+                        self.cancel_effect(
+                            lease,
+                            &look.item,
+                            &look.ledger.wish,
+                            "the head has moved",
+                        )
+                        .await
                     }
                     Err(error) => self.put_off(forge, lease, &look, &error).await,
                 }
@@ -332,8 +348,12 @@ impl Engine {
         let before = look.ledger.sent.clone();
         let kind = look.effect.content.kind().word();
         match &outcome {
-            Ok(_) => tracing::info!(event = "effect.sent", kind, object = %look.item.object, "A {kind} was sent"),
-            Err(error) => tracing::warn!(event = "effect.failed", kind, object = %look.item.object, "A {kind} was not sent, or perhaps it was: {error}"),
+            Ok(_) => {
+                tracing::info!(event = "effect.sent", kind, object = %look.item.object, "A {kind} was sent")
+            }
+            Err(error) => {
+                tracing::warn!(event = "effect.failed", kind, object = %look.item.object, "A {kind} was not sent, or perhaps it was: {error}")
+            }
         }
         let delay = |wait: Option<Duration>| {
             let random = self.ports.clock.random();
@@ -374,6 +394,14 @@ impl Engine {
                 self.note(lease, &look.item, note).await
             }
             Err(SendError::Refused(error)) => self.refuse(lease, &look, &error).await,
+            Err(SendError::Gone(error)) => {
+                let note = Note {
+                    change: |ledger: &mut Ledger, now: Timestamp| ledger.lack(error.clone(), now),
+                    told: None,
+                    blocked: None,
+                };
+                self.note(lease, &look.item, note).await
+            }
             Err(SendError::Limited(wait)) => {
                 let error = SendError::Limited(wait).to_string();
                 let note = Note {
@@ -402,7 +430,9 @@ impl Engine {
     /// What a forge does not take is tried once more in a simpler form, and is then a dead letter.
     async fn refuse(&self, lease: &Lease, look: &Look, error: &str) -> Result<bool, EngineError> {
         let Some(simpler) = look.effect.content.degraded() else {
-            return self.bury_effect(lease, &look.item, error).await;
+            return self
+                .bury_effect(lease, &look.item, &look.ledger.wish, error)
+                .await;
         };
         let tenant = &look.ledger.target.tenant;
         let class = look.ledger.wish.content.class;
@@ -435,7 +465,14 @@ impl Engine {
         tracing::warn!(event = "effect.put_off", kind, object = %look.item.object, "A {kind} has to wait: {error}");
         let wait = match error {
             ForgeError::NotFound(_) => {
-                return self.cancel_effect(lease, &look.item, "what it is about is gone").await;
+                return self
+                    .cancel_effect(
+                        lease,
+                        &look.item,
+                        &look.ledger.wish,
+                        "what it is about is gone",
+                    )
+                    .await;
             }
             ForgeError::Limited(wait) => Some(*wait),
             ForgeError::Refused(_) | ForgeError::Unavailable(_) => None,
@@ -444,7 +481,9 @@ impl Engine {
         let faults = look.ledger.faults.saturating_add(1);
         let next = now + forge.send.retry.fault_delay(faults, wait, random);
         if now.since(look.ledger.wish.at) > PATIENCE {
-            return self.bury_effect(lease, &look.item, &error.to_string()).await;
+            return self
+                .bury_effect(lease, &look.item, &look.ledger.wish, &error.to_string())
+                .await;
         }
         let note = Note {
             change: |ledger: &mut Ledger, now: Timestamp| {
@@ -461,34 +500,49 @@ impl Engine {
         &self,
         lease: &Lease,
         item: &Item,
-        reason: &'static str,
+        wish: &Wish,
+        reason: &str,
     ) -> Result<bool, EngineError> {
-        let note = Note {
-            change: |ledger: &mut Ledger, now: Timestamp| {
-                ledger.take_over(now);
-                ledger.state = State::Cancelled;
-                ledger.error = Some(reason.to_owned());
-            },
-            told: Some("effect.cancelled"),
-            blocked: None,
-        };
-        self.note(lease, item, note).await
+        self.end_effect(
+            lease,
+            item,
+            wish,
+            (State::Cancelled, "effect.cancelled"),
+            reason,
+        )
+        .await
     }
 
     async fn bury_effect(
         &self,
         lease: &Lease,
         item: &Item,
+        wish: &Wish,
         error: &str,
     ) -> Result<bool, EngineError> {
         tracing::error!(event = "effect.dead", object = %item.object, "An effect cannot be carried out: {error}");
+        self.end_effect(lease, item, wish, (State::Dead, "effect.dead"), error)
+            .await
+    }
+
+    /// Gives up what was wanted when it was looked at; what is wanted since then goes on.
+    async fn end_effect(
+        &self,
+        lease: &Lease,
+        item: &Item,
+        wish: &Wish,
+        (state, told): (State, &'static str),
+        reason: &str,
+    ) -> Result<bool, EngineError> {
         let note = Note {
             change: |ledger: &mut Ledger, now: Timestamp| {
                 ledger.take_over(now);
-                ledger.state = State::Dead;
-                ledger.error = Some(error.to_owned());
+                if ledger.wish == *wish {
+                    ledger.state = state;
+                    ledger.error = Some(reason.to_owned());
+                }
             },
-            told: Some("effect.dead"),
+            told: Some(told),
             blocked: None,
         };
         self.note(lease, item, note).await

@@ -57,7 +57,10 @@ impl Engine {
             };
             let mut batch = Batch::at(now);
             let mut told = told.clone();
-            told.extend(self.plan_effects(&mut batch, &loaded.execution, effects).await?);
+            told.extend(
+                self.plan_effects(&mut batch, &loaded.execution, effects)
+                    .await?,
+            );
             let decision = decide(&loaded.execution, event(&task, &next, told), now)?;
             let ended = Some(decision.execution.status).filter(|status| status.is_terminal());
             batch.push(Write::Put {

@@ -79,7 +79,9 @@ impl Engine {
             return Ok(Err(self.wake_late(lease, task).await?));
         }
         if let Some(next) = task.count_crashes(lease.record.epoch, &plan) {
-            return Ok(Err(self.settle_as(lease, task, next, Vec::new(), &[]).await?));
+            return Ok(Err(self
+                .settle_as(lease, task, next, Vec::new(), &[])
+                .await?));
         }
         if !self.agents.contains_key(&task.agent) {
             return Ok(Err(self.leave(lease).await?));

@@ -126,7 +126,7 @@ fn pull_request(chance: &mut Chance, number: u64) -> Sent {
     );
     let body = json!({
         "action": action,
-        "pull_request": {"number": pull, "updated_at": updated, "head": {"sha": format!("head-{minute}")}},
+        "pull_request": {"number": pull, "updated_at": updated, "head": {"sha": crate::forge::sha(minute)}},
         "repository": {"id": tenant + 1, "full_name": "o/r", "owner": {"login": tenant_name(tenant)}},
         "installation": {"id": tenant + 10}, "sender": {"id": 1},
     });

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pullmill_core::body;
+use pullmill_core::effect::{Kind, Ledger, State};
 use pullmill_core::event::{Disposition, Envelope, Marker, body_hash};
 use pullmill_core::execution::{Cause, Execution, Reason, Status};
 use pullmill_core::id::{ExecutionId, TenantId};
@@ -15,6 +16,7 @@ use pullmill_core::time::Timestamp;
 use pullmill_engine::ingress::Answer;
 use pullmill_testkit::records::Records;
 
+use super::forge::SimForge;
 use super::world::Acknowledged;
 
 /// What a record holds.
@@ -24,6 +26,7 @@ enum Held {
     Execution(Box<Execution>),
     Task(Task),
     Page(Page),
+    Ledger(Box<Ledger>),
     Other,
 }
 
@@ -57,6 +60,8 @@ fn hold(record: &Record) -> Held {
         body::decode(bytes).map(Held::Task)
     } else if key.sk.starts_with(keys::EVENTS) {
         body::decode(bytes).map(Held::Page)
+    } else if key.sk.starts_with("FX#") {
+        body::decode(bytes).map(|ledger| Held::Ledger(Box::new(ledger)))
     } else {
         Ok(Held::Other)
     };
@@ -92,12 +97,65 @@ impl Checker {
         records: &Records,
         acknowledged: &[Acknowledged],
         now: Timestamp,
+        forge: &SimForge,
     ) -> Found {
         self.step(records, acknowledged, now)
             .or_else(|| self.everything_is_settled(records))
             .or_else(|| self.streams_are_whole())
             .or_else(|| self.every_delivery_has_an_end(acknowledged))
             .or_else(|| self.the_newest_head_won(acknowledged))
+            .or_else(|| forge.end(now))
+            .or_else(|| self.what_was_wanted_is_there(forge))
+    }
+
+    /// I29, I30: every effect has an end, and what the last review of a pull request wanted is there.
+    fn what_was_wanted_is_there(&self, forge: &SimForge) -> Found {
+        let objects = forge.objects();
+        let active = self
+            .known
+            .iter()
+            .filter(|(key, _)| key.sk == "ACTIVE#pr-review");
+        let active: BTreeSet<String> = active
+            .filter_map(|(_, known)| {
+                body::decode::<serde_json::Value>(&known.record.draft.body).ok()
+            })
+            .filter_map(|active| Some(active["execution"].as_str()?.to_owned()))
+            .collect();
+        for (key, known) in &self.known {
+            let Held::Ledger(ledger) = &known.held else {
+                continue;
+            };
+            if !ledger.state.is_over() {
+                return Some(format!("I29 {key} is {:?} for good", ledger.state));
+            }
+            let is_last = active.contains(ledger.wish.execution.as_str());
+            let object = key.sk.trim_start_matches("FX#");
+            let is_there = match ledger.kind {
+                Kind::Resolve => {
+                    let target = &ledger.target.pull;
+                    forge.is_resolved(&format!("thread-{}-{}", target.repo.id, target.number))
+                }
+                _ => objects
+                    .iter()
+                    .any(|one| one.object == object && one.version == ledger.wish.version),
+            };
+            if is_last && ledger.state == State::Confirmed && !is_there {
+                return Some(format!(
+                    "I30 {key} is confirmed and not there as it is wanted"
+                ));
+            }
+            // Only a head that has moved may cancel what the last review wants.
+            let repo = ledger.target.pull.repo.id;
+            let is_head =
+                forge.head(repo, ledger.target.pull.number) == ledger.target.head.as_str();
+            if is_last && is_head && ledger.state == State::Cancelled {
+                return Some(format!(
+                    "I30 {key} is wanted and was cancelled: {:?}",
+                    ledger.error
+                ));
+            }
+        }
+        None
     }
 
     /// Reads what has changed. I9: epochs and versions never go back.
@@ -256,6 +314,7 @@ impl Checker {
                 Held::Execution(execution) => is_other(&execution.tenant),
                 Held::Task(task) => is_other(&task.tenant),
                 Held::Envelope(envelope) => is_other(&envelope.tenant),
+                Held::Ledger(ledger) => is_other(&ledger.target.tenant),
                 _ => false,
             };
             let is_due_elsewhere = match &known.record.draft.second {
@@ -300,7 +359,10 @@ impl Checker {
     /// I28, I29, I33: no mailbox item, no live task, no lease, no execution that is not over.
     fn everything_is_settled(&self, records: &Records) -> Found {
         for key in self.known.keys() {
-            if key.sk.starts_with(keys::MAILBOX) {
+            if [keys::MAILBOX, keys::OUTGOING]
+                .iter()
+                .any(|start| key.sk.starts_with(start))
+            {
                 return Some(format!("I28 {key} is still in its mailbox"));
             }
         }
@@ -402,7 +464,7 @@ impl Checker {
             let active = active
                 .and_then(|known| body::decode::<serde_json::Value>(&known.record.draft.body).ok());
             let head = active.as_ref().and_then(|active| active["head"].as_str());
-            let number = head.and_then(|head| head.strip_prefix("head-")?.parse::<u64>().ok());
+            let number = head.and_then(|head| head.parse::<u64>().ok());
             // One that was not acknowledged may be newer still.
             if number.is_none_or(|number| number < minute) {
                 return Some(format!("I30 {head:?} won over head-{minute}"));

@@ -40,12 +40,22 @@ pub enum Sabotage {
     WrongTenant,
     /// Envelopes leave the mailbox and are not kept.
     LostEnvelope,
+    /// Nobody finds what is there.
+    NoLook,
+    /// What is sent was not written down before.
+    NoIntent,
+    /// It is forgotten that something may have arrived.
+    Forgetful,
+    /// Nobody counts what was sent.
+    NoPace,
+    /// A permit that is over is as good as any.
+    OldPermit,
     /// A task is lost, and the timer that would notice is not set.
     LostTimer,
 }
 
 impl Sabotage {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::AckBeforeCommit,
         Self::MarkerBeforeJob,
         Self::NoMarker,
@@ -58,6 +68,11 @@ impl Sabotage {
         Self::WrongTenant,
         Self::LostEnvelope,
         Self::LostTimer,
+        Self::NoLook,
+        Self::NoIntent,
+        Self::Forgetful,
+        Self::NoPace,
+        Self::OldPermit,
     ];
 
     /// The invariants that see it first; a prefix of what is reported.
@@ -71,6 +86,10 @@ impl Sabotage {
             Self::LostEvents => "I25 ",
             Self::WrongTenant => "I19 ",
             Self::LostTimer => "I29 ",
+            Self::NoLook | Self::Forgetful => "I7 ",
+            Self::NoIntent => "I6 ",
+            Self::NoPace => "I17 ",
+            Self::OldPermit => "I9 ",
             Self::None | Self::Unfenced | Self::LostTask => "I",
         }
     }
@@ -134,6 +153,21 @@ impl Saboteur {
                 if key.sk.starts_with("EV#") && key.pk.starts_with("T#owner-1#") =>
             {
                 draft.key.pk = draft.key.pk.replace("owner-1", "owner-0");
+                Some(Write::Put { draft, expect })
+            }
+            (Sabotage::NoPace, Write::Put { .. }) if key.sk == "PACE" => None,
+            (Sabotage::NoIntent, Write::Put { draft, .. })
+                if key.sk.starts_with("FX#") && holds(&draft.body, "\"sending\"") =>
+            {
+                None
+            }
+            (Sabotage::Forgetful, Write::Put { mut draft, expect })
+                if key.sk.starts_with("FX#") && holds(&draft.body, "\"unknown\"") =>
+            {
+                let text = String::from_utf8_lossy(&draft.body).into_owned();
+                let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+                value["body"]["sent"] = serde_json::Value::Null;
+                draft.body = value.to_string().into();
                 Some(Write::Put { draft, expect })
             }
             (Sabotage::LostEnvelope, Write::Put { .. }) if key.sk.starts_with("ENV#") => None,

@@ -7,14 +7,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pullmill_core::effect::SendLaw;
 use pullmill_core::id::{QueueName, TenantId};
+use pullmill_core::marker::MarkerKey;
+use pullmill_core::pace::PaceLaw;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::queue::{LeaseFrom, Queue};
 use pullmill_core::ports::store::{Draft, Due, Key, Second, Store};
 use pullmill_engine::agents::Agent;
 use pullmill_engine::ingress::{Answer, Delivery};
 use pullmill_engine::submit::Asker;
-use pullmill_engine::{Engine, Ports, Settings};
+use pullmill_engine::{Engine, Forge, Ports, Settings};
 use pullmill_testkit::weak::{Fault, Faults, WeakStore};
 use serde_json::json;
 
@@ -22,6 +25,7 @@ use super::actions::{Action, Kind, Sent, tenant_name};
 use super::agent::{self, ScriptedAgent};
 use super::check::Checker;
 use super::executor::{Executor, Group, Killed};
+use super::forge::{Handle, SimForge};
 use super::sabotage::{Sabotage, Saboteur};
 use super::time::{SkewedClock, Time};
 
@@ -59,6 +63,25 @@ impl Coverage {
                 if !self.faults.contains_key(&pair) {
                     never.insert(format!("{call} {fault}"), "fault");
                 }
+            }
+        }
+        for fault in [
+            "too late",
+            "not sent",
+            "limited",
+            "refused",
+            "lost",
+            "done and lost",
+            "done late",
+            "done and killed",
+            "stopped",
+            "retracted",
+        ] {
+            if !self
+                .faults
+                .contains_key(&("send".to_owned(), fault.to_owned()))
+            {
+                never.insert(format!("send {fault}"), "fault");
             }
         }
         let edges = [
@@ -157,6 +180,7 @@ impl Faults for ProcessFaults {
 pub struct World {
     shared: Arc<Shared>,
     store: WeakStore,
+    forge: Arc<SimForge>,
     sabotage: Sabotage,
     workers: usize,
     skews: Vec<i64>,
@@ -193,8 +217,18 @@ impl World {
             shared: Arc::clone(&shared),
             group: FRONT,
         });
+        let store = WeakStore::new(clock, faults);
+        let skews: Vec<i64> = skews;
         Self {
-            store: WeakStore::new(clock, faults),
+            forge: Arc::new(SimForge::new(
+                Arc::clone(&shared.time),
+                Arc::clone(&shared.killed),
+                Arc::clone(&shared.is_calm),
+                store.clone(),
+                sabotage,
+                skews.iter().all(|skew| *skew == 0),
+            )),
+            store,
             shared,
             sabotage,
             workers,
@@ -219,10 +253,16 @@ impl World {
             time: Arc::clone(&self.shared.time),
         };
         let blobs = Arc::new(store.clone());
+        let forge = Arc::new(Handle {
+            forge: Arc::clone(&self.forge),
+            group,
+            clock: clock.clone(),
+        });
         let agent: Arc<dyn Agent> = Arc::new(ScriptedAgent {
             time: Arc::clone(&self.shared.time),
             blobs: blobs.clone(),
             is_calm: Arc::clone(&self.shared.is_calm),
+            forge: forge.clone(),
         });
         let ports = Ports {
             store: Arc::new(saboteur),
@@ -236,10 +276,15 @@ impl World {
             agent::cleanup_plan(),
         ];
         let agents = [(agent::agent_name(), agent)];
-        (
-            Arc::new(Engine::new(ports, Settings::default(), plans, agents)),
-            store,
-        )
+        let forge = Forge {
+            read: forge.clone(),
+            write: forge,
+            markers: MarkerKey::new([7; 32]),
+            send: SendLaw::default(),
+            pace: PaceLaw::default(),
+        };
+        let engine = Engine::new(ports, Settings::default(), plans, agents).with_forge(forge);
+        (Arc::new(engine), store)
     }
 
     fn start_worker(&self, executor: &mut Executor, group: Group) {
@@ -274,6 +319,7 @@ impl World {
                 engine: Arc::clone(&engine),
                 shared: Arc::clone(&shared),
                 store: self.store.clone(),
+                forge: Arc::clone(&self.forge),
             };
             let action = action.clone();
             executor.spawn(FRONT, async move { front.act(action).await });
@@ -296,6 +342,7 @@ impl World {
                             engine: Arc::clone(&engine),
                             shared: Arc::clone(&shared),
                             store: self.store.clone(),
+                            forge: Arc::clone(&self.forge),
                         };
                         let action = action.clone();
                         executor.spawn(FRONT, async move { front.act(action).await });
@@ -315,6 +362,10 @@ impl World {
                 if found.is_some() {
                     return found;
                 }
+                drop(acknowledged);
+                if let Some(violation) = self.forge.violation() {
+                    return Some(violation);
+                }
             }
         }
         let acknowledged = shared.acknowledged.lock().unwrap();
@@ -326,12 +377,16 @@ impl World {
         for (pair, count) in shared.faults.lock().unwrap().iter() {
             *coverage.faults.entry(pair.clone()).or_default() += count;
         }
+        for (fault, count) in self.forge.faults() {
+            let pair = ("send".to_owned(), fault.to_owned());
+            *coverage.faults.entry(pair).or_default() += count;
+        }
         for (edge, count) in checker.edges() {
             *coverage.edges.entry(edge).or_default() += count;
         }
         let now = shared.time.true_now();
         self.store
-            .inspect(|records| checker.end(records, &acknowledged, now))
+            .inspect(|records| checker.end(records, &acknowledged, now, &self.forge))
     }
 }
 
@@ -340,6 +395,7 @@ struct Front {
     engine: Arc<Engine>,
     shared: Arc<Shared>,
     store: WeakStore,
+    forge: Arc<SimForge>,
 }
 
 impl Front {
@@ -385,6 +441,9 @@ impl Front {
     }
 
     async fn deliver(&self, sent: Sent) {
+        if let Some((tenant, pull, minute)) = sent.review_of {
+            self.forge.push(tenant as u64 + 1, pull, minute);
+        }
         let delivery = Delivery {
             id: sent.id.clone(),
             event: sent.event.to_owned(),

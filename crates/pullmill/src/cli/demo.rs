@@ -114,9 +114,13 @@ impl<'a> Demo<'a> {
         self.tell("The author mends what was found, and pushes again.");
         self.hub.push(self.pull, sample::MENDED);
         self.deliver()?;
-        self.wait_until("the mended code is reviewed and its conversations are settled", |posted| {
-            is_reviewed(posted) && posted.lines.iter().filter(|line| line.is_resolved).count() == 2
-        })?;
+        self.wait_until(
+            "the mended code is reviewed and its conversations are settled",
+            |posted| {
+                is_reviewed(posted)
+                    && posted.lines.iter().filter(|line| line.is_resolved).count() == 2
+            },
+        )?;
         self.tell("All webhooks so far are sent twice more.");
         for number in 0..self.hub.deliveries().len() {
             for _ in 0..2 {
@@ -139,7 +143,9 @@ impl<'a> Demo<'a> {
     fn expect(&self, delivery: usize, wanted: u16) -> Result<(), Failure> {
         match self.hub.deliver(delivery) {
             status if status == wanted => Ok(()),
-            status => Err(unexpected(&format!("the webhook was answered with {status}, not {wanted}"))),
+            status => Err(unexpected(&format!(
+                "the webhook was answered with {status}, not {wanted}"
+            ))),
         }
     }
 

@@ -44,8 +44,8 @@ pub struct ForgeArgs {
     /// How fast to write.
     #[arg(long, value_enum, value_name = "WHETHER", default_value = "on")]
     github_pacing: Pacing,
-    /// Seconds that lists may not show what was made; what nobody knows to have arrived is not made again before.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u16).range(0..=3600))]
+    /// Seconds until everybody would see what a request made that seemed lost; only then is it made again.
+    #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = clap::value_parser!(u16).range(0..=3600))]
     github_stale: u16,
 }
 

@@ -1,8 +1,8 @@
 //! Reads the page as GitHub would, and throws hostile text at it.
 
+use crate::render::sample::sample;
 use pullmill_core::markdown::neutral::{block, code, prose};
 use pullmill_core::markdown::render;
-use crate::render::sample::sample;
 
 /// What untrusted text managed to do to a page: mentions, references, links, images, HTML that is not ours.
 pub(super) fn dangers(page: &str) -> Vec<String> {

@@ -14,13 +14,13 @@ use pullmill_core::coverage::{FileCoverage, Outcome};
 use pullmill_core::finding::{Agent, Finding, Location, Severity, Step};
 use pullmill_core::review::{Review, Suppressed, SuppressedBy};
 
-use pullmill_core::escape;
 use log::{
     ArtifactLocation, Automation, CodeFlow, Configuration, Driver, FilePlace, Invocation, Log,
     Notification, Physical, Place, Region, ReportingReference, Result as Found, Root, Rule,
     RuleProperties, Run, RunProperties, Suppression, Text, ThreadFlow, ThreadFlowLocation, Tool,
     VersionControl,
 };
+use pullmill_core::escape;
 
 const ROOT: &str = "%SRCROOT%";
 /// GitHub reads no more tags of a rule.

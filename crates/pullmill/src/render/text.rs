@@ -12,9 +12,9 @@ use pullmill_core::review::{Review, SubjectKind, Suppressed, SuppressedBy, Walkt
 use pullmill_core::risk::Level;
 use pullmill_core::verdict::Outlook;
 
+use paper::{Ink, Paper, clip, clip_left, columns};
 use pullmill_core::coverage;
 use pullmill_core::escape::one_line;
-use paper::{Ink, Paper, clip, clip_left, columns};
 
 /// How much room there is and whether colours are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

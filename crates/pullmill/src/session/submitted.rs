@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use pullmill_adapters::analyzer::child::Limits;
 use pullmill_adapters::git::{self, hunks};
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
-use pullmill_core::ports::analyzer::{
-    Analyzer, AnalyzerError, Ground, Submission, SubmittedFile,
-};
+use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground, Submission, SubmittedFile};
 use pullmill_core::review::Review;
 use tokio::sync::Semaphore;
 

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
-mod pulls;
 #[path = "../serve/program.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod program;
+mod pulls;
 #[path = "../forge/scene.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod scene;
@@ -411,7 +411,12 @@ fn a_disk_that_cannot_sync_is_never_believed_again() {
     let server = place.serve(&[]);
     acknowledged.send_some(server.address, 1);
     server.kill();
-    let server = Server::start(traced(&place, &place.serving(&[]), "fdatasync", "error=EIO:when=3+"));
+    let server = Server::start(traced(
+        &place,
+        &place.serving(&[]),
+        "fdatasync",
+        "error=EIO:when=3+",
+    ));
     let statuses: Vec<u16> = (11..30)
         .map(|number| send(server.address, number).unwrap())
         .collect();

@@ -49,7 +49,12 @@ impl Life {
     fn go_on(&mut self, opened: Opened, holds: impl Fn(&Posted) -> bool) {
         let deadline = std::time::Instant::now() + crate::program::PATIENCE;
         loop {
-            let is_taken = self.scene.hub.deliver_all().iter().all(|status| matches!(status, 200 | 202));
+            let is_taken = self
+                .scene
+                .hub
+                .deliver_all()
+                .iter()
+                .all(|status| matches!(status, 200 | 202));
             if is_taken && holds(&self.scene.posted(opened)) {
                 return;
             }
@@ -59,7 +64,10 @@ impl Life {
                 self.scene.aim();
             }
             let posted = self.scene.posted(opened);
-            assert!(std::time::Instant::now() < deadline, "it does not go on: {posted:#?}");
+            assert!(
+                std::time::Instant::now() < deadline,
+                "it does not go on: {posted:#?}"
+            );
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
@@ -87,15 +95,30 @@ fn restart(place: &Place, hub: &Hub) -> Server {
 /// Says whether the server died.
 fn live(place: Place, call: &str, number: u32) -> bool {
     let mut life = Life::begin(place, call, number);
-    let opened = life.scene.hub.open(life.scene.repo, "A change", &[("shop/users.py", LEAKY)]);
-    life.go_on(opened, |posted| is_reviewed(posted) && posted.lines.len() == 1);
+    let opened = life
+        .scene
+        .hub
+        .open(life.scene.repo, "A change", &[("shop/users.py", LEAKY)]);
+    life.go_on(opened, |posted| {
+        is_reviewed(posted) && posted.lines.len() == 1
+    });
     life.scene.hub.push(opened, &[("shop/users.py", TIGHT)]);
-    life.go_on(opened, |posted| is_reviewed(posted) && posted.lines.iter().all(|line| line.is_resolved));
+    life.go_on(opened, |posted| {
+        is_reviewed(posted) && posted.lines.iter().all(|line| line.is_resolved)
+    });
     // The same state as of a life that nothing disturbs.
     let posted = assert_once(&life.scene, opened);
-    assert_eq!((posted.reviews.len(), posted.lines.len()), (1, 1), "{call} {number}");
+    assert_eq!(
+        (posted.reviews.len(), posted.lines.len()),
+        (1, 1),
+        "{call} {number}"
+    );
     assert_eq!(posted.checks[0].conclusion, "success", "{call} {number}");
-    assert_eq!(life.scene.hub.checks(life.scene.repo).len(), 2, "{call} {number}");
+    assert_eq!(
+        life.scene.hub.checks(life.scene.repo).len(),
+        2,
+        "{call} {number}"
+    );
     life.end()
 }
 
@@ -124,7 +147,10 @@ fn a_pull_request_survives_every_crash_point() {
 fn a_pull_request_survives_crash_points_on_postgres() {
     if has_strace() {
         let step = crash_every();
-        kill_at_every(Place::postgres, &[("connect", step), ("sendto", step * 2), ("writev", step)]);
+        kill_at_every(
+            Place::postgres,
+            &[("connect", step), ("sendto", step * 2), ("writev", step)],
+        );
     }
 }
 

@@ -29,12 +29,24 @@ fn live(scene: &Scene, write: Write, trouble: &Trouble, times: u32) {
     if write == Write::Thread {
         scene.hub.fail(fault);
     }
-    scene.push(opened, &[("shop/users.py", &format!("n = {number}\n{TIGHT}"))]);
-    scene.wait(opened, "settling", |posted| posted.lines.iter().all(|line| line.is_resolved));
+    scene.push(
+        opened,
+        &[("shop/users.py", &format!("n = {number}\n{TIGHT}"))],
+    );
+    scene.wait(opened, "settling", |posted| {
+        posted.lines.iter().all(|line| line.is_resolved)
+    });
     scene.reviewed(opened);
-    assert!(scene.hub.has_failed(), "{write:?} {trouble:?} did not happen");
+    assert!(
+        scene.hub.has_failed(),
+        "{write:?} {trouble:?} did not happen"
+    );
     let posted = assert_once(scene, opened);
-    assert_eq!((posted.reviews.len(), posted.lines.len()), (1, 1), "{write:?} {trouble:?}");
+    assert_eq!(
+        (posted.reviews.len(), posted.lines.len()),
+        (1, 1),
+        "{write:?} {trouble:?}"
+    );
 }
 
 fn every_write(place: Place, troubles: &[Trouble], times: u32) {
@@ -62,7 +74,10 @@ fn errors_and_lost_tokens_lose_nothing() {
 
 #[test]
 fn limits_are_waited_out() {
-    let troubles = [Trouble::Limited(403, Some(1)), Trouble::Limited(429, Some(1))];
+    let troubles = [
+        Trouble::Limited(403, Some(1)),
+        Trouble::Limited(429, Some(1)),
+    ];
     every_write(Place::new(), &troubles, 1 + times() / 10);
 }
 
@@ -87,7 +102,11 @@ fn stale_lists_double_nothing() {
     for write in [Write::Comment, Write::Review, Write::Check] {
         for trouble in [Trouble::DoneAndReset, Trouble::DoneAnd502] {
             let text = format!("w = '{write:?} {trouble:?}'\n{LEAKY}");
-            scene.hub.fail(Fault { write, trouble, times: 1 });
+            scene.hub.fail(Fault {
+                write,
+                trouble,
+                times: 1,
+            });
             let opened = scene.open(&[("shop/users.py", &text)]);
             scene.reviewed(opened);
             assert_once(&scene, opened);
@@ -101,9 +120,15 @@ fn without_waiting_stale_lists_do_double_something() {
     let scene = Scene::new();
     scene.hub.set_stale(Duration::from_secs(60));
     let (write, trouble) = (Write::Comment, Trouble::DoneAndReset);
-    scene.hub.fail(Fault { write, trouble, times: 1 });
+    scene.hub.fail(Fault {
+        write,
+        trouble,
+        times: 1,
+    });
     let opened = scene.open(&[("shop/users.py", LEAKY)]);
-    let posted = scene.wait(opened, "a second summary", |posted| posted.comments.len() == 2);
+    let posted = scene.wait(opened, "a second summary", |posted| {
+        posted.comments.len() == 2
+    });
     assert!(posted.comments.iter().all(|comment| comment.is_ours));
     // And when lists are true again, the next look takes the extra one back.
     scene.hub.set_stale(Duration::ZERO);
@@ -116,7 +141,9 @@ fn without_waiting_stale_lists_do_double_something() {
 fn a_github_that_is_away_is_waited_for() {
     let scene = Scene::new();
     scene.hub.set_open(false);
-    let opened = scene.hub.open(scene.repo, "A change", &[("shop/users.py", LEAKY)]);
+    let opened = scene
+        .hub
+        .open(scene.repo, "A change", &[("shop/users.py", LEAKY)]);
     assert_eq!(scene.hub.deliver(0), 202);
     let executions = || scene.server.get("/api/executions?tenant=octo").body;
     let deadline = std::time::Instant::now() + crate::program::PATIENCE;
@@ -132,7 +159,12 @@ fn a_github_that_is_away_is_waited_for() {
 #[cfg(feature = "postgres")]
 #[test]
 fn on_postgres_too() {
-    let troubles = [Trouble::Reset, Trouble::DoneAndReset, Trouble::DoneAnd502, Trouble::TokenEnds];
+    let troubles = [
+        Trouble::Reset,
+        Trouble::DoneAndReset,
+        Trouble::DoneAnd502,
+        Trouble::TokenEnds,
+    ];
     every_write(Place::postgres(), &troubles, 1 + times() / 5);
 }
 

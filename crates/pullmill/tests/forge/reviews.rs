@@ -17,10 +17,16 @@ fn a_signed_webhook_becomes_one_summary_one_review_and_one_check() {
     assert_once(&scene, opened);
     assert_eq!(posted.reviews.len(), 1);
     assert_eq!(posted.reviews[0].commit, posted.head);
-    assert_eq!((posted.lines[0].path.as_str(), posted.lines[0].line), ("shop/users.py", 10));
+    assert_eq!(
+        (posted.lines[0].path.as_str(), posted.lines[0].line),
+        ("shop/users.py", 10)
+    );
     assert!(posted.lines[0].body.contains("SQL"), "{posted:#?}");
     let check = &posted.checks[0];
-    assert_eq!((check.name.as_str(), check.conclusion.as_str()), ("Pullmill", "failure"));
+    assert_eq!(
+        (check.name.as_str(), check.conclusion.as_str()),
+        ("Pullmill", "failure")
+    );
     assert_eq!(check.annotations[0]["start_line"], 10);
     let writes = scene.asked().iter().filter(|one| one.is_write).count();
     scene.tell();
@@ -28,7 +34,10 @@ fn a_signed_webhook_becomes_one_summary_one_review_and_one_check() {
         assert_eq!(scene.hub.deliver(number), 200);
     }
     scene.quiet();
-    assert_eq!(scene.asked().iter().filter(|one| one.is_write).count(), writes);
+    assert_eq!(
+        scene.asked().iter().filter(|one| one.is_write).count(),
+        writes
+    );
 }
 
 #[test]
@@ -68,7 +77,10 @@ fn a_force_push_is_a_push() {
     let scene = Scene::new();
     let opened = scene.open(&[("shop/users.py", LEAKY)]);
     scene.reviewed(opened);
-    scene.hub.force_push(opened, &[("shop/users.py", LEAKY), ("shop/new.py", "y = 2\n")]);
+    scene.hub.force_push(
+        opened,
+        &[("shop/users.py", LEAKY), ("shop/new.py", "y = 2\n")],
+    );
     scene.tell();
     let posted = scene.reviewed(opened);
     assert_eq!(posted.lines.len(), 1);
@@ -93,14 +105,24 @@ fn requests_for(files: usize) -> (usize, usize) {
     let warm = scene.open(&[("warm.py", LEAKY)]);
     scene.reviewed(warm);
     scene.hub.forget_asked();
-    let names: Vec<String> = (0..files).map(|number| format!("part{number}/file.py")).collect();
-    let texts: Vec<String> = (0..files).map(|number| format!("n = {number}\n{LEAKY}")).collect();
-    let changed: Vec<(&str, &str)> =
-        names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let names: Vec<String> = (0..files)
+        .map(|number| format!("part{number}/file.py"))
+        .collect();
+    let texts: Vec<String> = (0..files)
+        .map(|number| format!("n = {number}\n{LEAKY}"))
+        .collect();
+    let changed: Vec<(&str, &str)> = names
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
     let opened = scene.open(&changed);
     scene.reviewed(opened);
     let asked = scene.hub.asked();
-    assert!(asked.iter().all(|one| !one.path.starts_with("/app")), "the tokens were warm");
+    assert!(
+        asked.iter().all(|one| !one.path.starts_with("/app")),
+        "the tokens were warm"
+    );
     (asked.len(), asked.iter().filter(|one| one.is_write).count())
 }
 
@@ -115,15 +137,24 @@ fn a_pull_request_of_five_files_costs_ten_requests_and_one_of_fifty_fifteen() {
 #[test]
 fn notes_of_a_check_come_in_fifties() {
     let scene = Scene::new();
-    let names: Vec<String> = (0..60).map(|number| format!("part{number}/file.py")).collect();
-    let texts: Vec<String> = (0..60).map(|number| format!("n = {number}\n{LEAKY}")).collect();
-    let changed: Vec<(&str, &str)> =
-        names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let names: Vec<String> = (0..60)
+        .map(|number| format!("part{number}/file.py"))
+        .collect();
+    let texts: Vec<String> = (0..60)
+        .map(|number| format!("n = {number}\n{LEAKY}"))
+        .collect();
+    let changed: Vec<(&str, &str)> = names
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
     let opened = scene.open(&changed);
     let posted = scene.reviewed(opened);
     assert_eq!(posted.checks[0].annotations.len(), 60);
     let runs = scene.asked();
-    let runs = runs.iter().filter(|one| one.is_write && one.path.contains("check-runs"));
+    let runs = runs
+        .iter()
+        .filter(|one| one.is_write && one.path.contains("check-runs"));
     assert_eq!(runs.count(), 2);
 }
 
@@ -131,19 +162,36 @@ fn notes_of_a_check_come_in_fifties() {
 #[test]
 fn more_than_three_hundred_files_are_all_assessed() {
     let scene = Scene::new();
-    let names: Vec<String> = (0..330).map(|number| format!("part{number:03}/file.py")).collect();
-    let mut changed: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x = 1\n")).collect();
+    let names: Vec<String> = (0..330)
+        .map(|number| format!("part{number:03}/file.py"))
+        .collect();
+    let mut changed: Vec<(&str, &str)> = names
+        .iter()
+        .map(|name| (name.as_str(), "x = 1\n"))
+        .collect();
     changed.push(("zzz.py", LEAKY));
     let opened = scene.open(&changed);
     let posted = scene.reviewed(opened);
-    assert_eq!(posted.checks[0].conclusion, "failure", "{:?}", posted.checks);
-    assert!(posted.comments[0].body.contains("All 331 files were assessed"), "{}", posted.comments[0].body);
+    assert_eq!(
+        posted.checks[0].conclusion, "failure",
+        "{:?}",
+        posted.checks
+    );
+    assert!(
+        posted.comments[0]
+            .body
+            .contains("All 331 files were assessed"),
+        "{}",
+        posted.comments[0].body
+    );
 }
 
 #[test]
 fn drafts_wait_until_they_are_ready_and_closed_ones_are_left_alone() {
     let scene = Scene::new();
-    let opened = scene.hub.open(scene.repo, "Not yet", &[("shop/users.py", LEAKY)]);
+    let opened = scene
+        .hub
+        .open(scene.repo, "Not yet", &[("shop/users.py", LEAKY)]);
     scene.hub.act(opened, "converted_to_draft");
     scene.tell();
     scene.quiet();
@@ -151,7 +199,9 @@ fn drafts_wait_until_they_are_ready_and_closed_ones_are_left_alone() {
     scene.hub.act(opened, "ready_for_review");
     scene.tell();
     scene.reviewed(opened);
-    let closed = scene.hub.open(scene.repo, "Never", &[("shop/users.py", LEAKY)]);
+    let closed = scene
+        .hub
+        .open(scene.repo, "Never", &[("shop/users.py", LEAKY)]);
     scene.hub.act(closed, "closed");
     scene.tell();
     scene.quiet();
@@ -165,7 +215,9 @@ fn a_storm_of_redeliveries_makes_each_effect_once() {
     let opened: Vec<Opened> = (0..50)
         .map(|number| {
             let text = format!("n = {number}\n{LEAKY}");
-            scene.hub.open(scene.repo, "A change", &[("shop/users.py", &text)])
+            scene
+                .hub
+                .open(scene.repo, "A change", &[("shop/users.py", &text)])
         })
         .collect();
     std::thread::scope(|scope| {
@@ -199,7 +251,13 @@ fn a_push_in_the_middle_of_a_review_leaves_nothing_on_the_old_head() {
     scene.hub.push(opened, &[("shop/more.py", "z = 3\n")]);
     scene.wait(opened, "the end of the first", |_| scene.asked().len() > 5);
     scene.quiet();
-    assert!(scene.posted(opened).reviews.iter().all(|review| review.commit != old));
+    assert!(
+        scene
+            .posted(opened)
+            .reviews
+            .iter()
+            .all(|review| review.commit != old)
+    );
     scene.hub.set_latency(Duration::ZERO);
     scene.tell();
     let posted = scene.reviewed(opened);

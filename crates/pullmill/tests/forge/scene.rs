@@ -83,7 +83,10 @@ impl Scene {
     /// Sends the webhooks that were not taken yet.
     pub fn tell(&self) {
         for status in self.hub.deliver_all() {
-            assert!(matches!(status, 200 | 202), "a webhook was answered with {status}");
+            assert!(
+                matches!(status, 200 | 202),
+                "a webhook was answered with {status}"
+            );
         }
     }
 
@@ -99,7 +102,11 @@ impl Scene {
             if holds(&posted) {
                 return posted;
             }
-            assert!(Instant::now() < deadline, "{what} does not come: {posted:#?}\n{:#?}", self.hub.asked());
+            assert!(
+                Instant::now() < deadline,
+                "{what} does not come: {posted:#?}\n{:#?}",
+                self.hub.asked()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -115,11 +122,21 @@ impl Scene {
     pub fn quiet(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = self.server.at_last(|server| server.get("/api/queues")).json();
+            let answer = self
+                .server
+                .at_last(|server| server.get("/api/queues"))
+                .json();
             let queues = answer["queues"].as_array().unwrap();
-            let count = |field: &str| -> u64 { queues.iter().map(|queue| queue[field].as_u64().unwrap_or(0)).sum() };
+            let count = |field: &str| -> u64 {
+                queues
+                    .iter()
+                    .map(|queue| queue[field].as_u64().unwrap_or(0))
+                    .sum()
+            };
             let work = queues.iter().filter(|queue| queue["queue"] != "timer");
-            let delayed: u64 = work.map(|queue| queue["delayed"].as_u64().unwrap_or(0)).sum();
+            let delayed: u64 = work
+                .map(|queue| queue["delayed"].as_u64().unwrap_or(0))
+                .sum();
             if count("ready") + count("leased") + delayed == 0 {
                 return;
             }
@@ -157,13 +174,21 @@ pub fn is_reviewed(posted: &Posted) -> bool {
 /// Everything that is ours is there once: one summary, one review and one check for a head.
 pub fn assert_once(scene: &Scene, opened: Opened) -> Posted {
     let posted = scene.posted(opened);
-    let ours = posted.comments.iter().filter(|comment| comment.is_ours).count();
+    let ours = posted
+        .comments
+        .iter()
+        .filter(|comment| comment.is_ours)
+        .count();
     assert_eq!(ours, 1, "{posted:#?}");
     assert_eq!(posted.checks.len(), 1, "{posted:#?}");
     let mut commits: Vec<&String> = posted.reviews.iter().map(|review| &review.commit).collect();
     commits.dedup();
     assert_eq!(commits.len(), posted.reviews.len(), "{posted:#?}");
-    let mut places: Vec<_> = posted.lines.iter().map(|line| (&line.path, line.line, &line.body)).collect();
+    let mut places: Vec<_> = posted
+        .lines
+        .iter()
+        .map(|line| (&line.path, line.line, &line.body))
+        .collect();
     places.sort();
     places.dedup();
     assert_eq!(places.len(), posted.lines.len(), "{posted:#?}");

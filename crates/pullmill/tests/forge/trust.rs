@@ -14,7 +14,10 @@ fn settings_of_the_pull_request_itself_change_nothing_about_its_review() {
     let scene = Scene::new();
     let opened = scene.open(&[
         ("shop/users.py", LEAKY),
-        (".pullmill.toml", "[review]\nfail_on = \"critical\"\n\n[ignore]\npaths = [\"**\"]\n"),
+        (
+            ".pullmill.toml",
+            "[review]\nfail_on = \"critical\"\n\n[ignore]\npaths = [\"**\"]\n",
+        ),
         (".pullmill/baseline.json", "{}"),
     ]);
     let posted = scene.reviewed(opened);
@@ -44,7 +47,10 @@ rule:
     let opened = scene.open(&[("shop/a.py", "todo()\n")]);
     let posted = scene.reviewed(opened);
     let body = &posted.comments[0].body;
-    assert!(body.contains("own.no-todo") || body.contains("rules of the repository"), "{body}");
+    assert!(
+        body.contains("own.no-todo") || body.contains("rules of the repository"),
+        "{body}"
+    );
 }
 
 /// What cannot be used makes the review incomplete: it does not pass by falling silent.
@@ -58,16 +64,25 @@ fn broken_settings_of_the_base_cannot_turn_a_check_green() {
         let scene = with_base(&[(path, text)]);
         let opened = scene.open(&[("shop/users.py", TIGHT)]);
         let posted = scene.reviewed(opened);
-        assert_eq!(posted.checks[0].conclusion, "action_required", "{path}: {posted:#?}");
+        assert_eq!(
+            posted.checks[0].conclusion, "action_required",
+            "{path}: {posted:#?}"
+        );
     }
 }
 
 #[test]
 fn an_inconclusive_review_cannot_satisfy_a_required_check() {
     let scene = Scene::new();
-    let opened = scene.open(&[("shop/program.unknown-language", "x"), ("a.kt", "fun main() {}\n")]);
+    let opened = scene.open(&[
+        ("shop/program.unknown-language", "x"),
+        ("a.kt", "fun main() {}\n"),
+    ]);
     let posted = scene.reviewed(opened);
-    assert_eq!(posted.checks[0].conclusion, "action_required", "{posted:#?}");
+    assert_eq!(
+        posted.checks[0].conclusion, "action_required",
+        "{posted:#?}"
+    );
     // GitHub counts these as passing.
     assert!(!["success", "neutral", "skipped"].contains(&posted.checks[0].conclusion.as_str()));
 }
@@ -83,7 +98,11 @@ fn a_copied_marker_is_not_believed() {
     scene.push(opened, &[("shop/more.py", "z = 3\n")]);
     let posted = scene.reviewed(opened);
     assert_once(&scene, opened);
-    let theirs = posted.comments.iter().find(|comment| comment.id == id).unwrap();
+    let theirs = posted
+        .comments
+        .iter()
+        .find(|comment| comment.id == id)
+        .unwrap();
     assert_eq!((theirs.edits, &theirs.body), (0, &forged));
 }
 
@@ -102,7 +121,9 @@ fn a_summary_that_was_deleted_comes_back_with_the_next_push() {
 #[test]
 fn all_pages_are_searched_for_what_is_ours() {
     let scene = Scene::new();
-    let opened = scene.hub.open(scene.repo, "A change", &[("shop/users.py", LEAKY)]);
+    let opened = scene
+        .hub
+        .open(scene.repo, "A change", &[("shop/users.py", LEAKY)]);
     for number in 0..220 {
         scene.hub.comment(opened, &format!("comment {number}"));
     }
@@ -158,10 +179,15 @@ fn tokens_are_narrow() {
     let opened = scene.open(&[("shop/users.py", LEAKY)]);
     scene.reviewed(opened);
     let asked = scene.hub.asked();
-    let tokens = asked.iter().filter(|one| one.path.ends_with("/access_tokens"));
+    let tokens = asked
+        .iter()
+        .filter(|one| one.path.ends_with("/access_tokens"));
     let mut purposes = Vec::new();
     for token in tokens {
-        assert_eq!(token.body["repository_ids"], serde_json::json!([scene.repo]));
+        assert_eq!(
+            token.body["repository_ids"],
+            serde_json::json!([scene.repo])
+        );
         purposes.push(token.body["permissions"].to_string());
     }
     purposes.sort();
@@ -177,12 +203,36 @@ fn tokens_are_narrow() {
 #[test]
 fn pacing_is_kept_against_others_and_may_be_left_out_on_this_machine_only() {
     let scene = Scene::new();
-    std::fs::write(scene.place.path().join("app.pem"), pullmill_fakehub::APP_KEY).unwrap();
-    let arguments = ["serve", "--listen", "127.0.0.1:0", "--webhook-secret-file", "secret", "--store", "sqlite:other.db"];
-    let app = ["--github-app", "1", "--github-key-file", "app.pem", "--github-pacing", "off"];
+    std::fs::write(
+        scene.place.path().join("app.pem"),
+        pullmill_fakehub::APP_KEY,
+    )
+    .unwrap();
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--webhook-secret-file",
+        "secret",
+        "--store",
+        "sqlite:other.db",
+    ];
+    let app = [
+        "--github-app",
+        "1",
+        "--github-key-file",
+        "app.pem",
+        "--github-pacing",
+        "off",
+    ];
     let refused = |api: &str| {
-        let output = scene.place.run(&[&arguments[..], &app[..], &["--github-api", api]].concat());
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let output = scene
+            .place
+            .run(&[&arguments[..], &app[..], &["--github-api", api]].concat());
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     };
     let (code, said) = refused("https://api.github.com");
     assert_eq!(code, Some(64), "{said}");

@@ -67,8 +67,13 @@ pub(super) fn checked(answer: Answer, now: Timestamp) -> Result<Answer, Failed> 
         200..=299 => Ok(answer),
         403 | 429 if is_limit(&answer, &said) => Err(Failed::Limited(wait(&answer.headers, now))),
         404 | 410 => Err(Failed::NotFound(format!("such thing ({said})"))),
-        401 => Err(Failed::NotSent(format!("it does not take our token: {said}"))),
-        500..=599 => Err(Failed::Lost(format!("it answered {}: {said}", answer.status))),
+        401 => Err(Failed::NotSent(format!(
+            "it does not take our token: {said}"
+        ))),
+        500..=599 => Err(Failed::Lost(format!(
+            "it answered {}: {said}",
+            answer.status
+        ))),
         status => Err(Failed::Refused(format!("{status} {said}"))),
     }
 }
@@ -87,7 +92,9 @@ fn wait(headers: &HeaderMap, now: Timestamp) -> Duration {
         None if number(headers, "x-ratelimit-remaining") == Some(0) => {
             let reset = number(headers, "x-ratelimit-reset").unwrap_or(0);
             let reset = i64::try_from(reset).unwrap_or(0).saturating_mul(1000);
-            Timestamp::from_millis(reset).since(now).max(Duration::from_secs(1))
+            Timestamp::from_millis(reset)
+                .since(now)
+                .max(Duration::from_secs(1))
         }
         None => WAIT,
     };
@@ -101,23 +108,39 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 /// What GitHub says in an error, in one short line.
 fn message(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
-    let mut said = value["message"].as_str().unwrap_or("without a message").to_owned();
+    let mut said = value["message"]
+        .as_str()
+        .unwrap_or("without a message")
+        .to_owned();
     for error in value["errors"].as_array().into_iter().flatten().take(3) {
-        let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
+        let text = error
+            .as_str()
+            .map_or_else(|| error.to_string(), str::to_owned);
         said.push_str("; ");
         said.push_str(&text);
     }
-    let said: String = said.chars().filter(|one| !one.is_control()).take(300).collect();
+    let said: String = said
+        .chars()
+        .filter(|one| !one.is_control())
+        .take(300)
+        .collect();
     said
 }
 
 /// The data of a GraphQL answer.
 pub(super) fn graphql(mut answer: Value) -> Result<Value, Failed> {
-    let errors = answer["errors"].as_array().filter(|errors| !errors.is_empty());
+    let errors = answer["errors"]
+        .as_array()
+        .filter(|errors| !errors.is_empty());
     let Some(error) = errors.and_then(|errors| errors.first()) else {
         return Ok(answer["data"].take());
     };
-    let said: String = error["message"].as_str().unwrap_or_default().chars().take(300).collect();
+    let said: String = error["message"]
+        .as_str()
+        .unwrap_or_default()
+        .chars()
+        .take(300)
+        .collect();
     Err(match error["type"].as_str() {
         Some("NOT_FOUND") => Failed::NotFound(format!("such thing ({said})")),
         Some("RATE_LIMITED") => Failed::Limited(WAIT),
@@ -160,9 +183,15 @@ mod tests {
         assert_eq!(limited(429, &[("retry-after", "5")], "{}"), Some(5));
         assert_eq!(limited(403, &[], secondary), Some(60));
         assert_eq!(limited(429, &[], "{}"), Some(60));
-        let reset = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1000120")];
+        let reset = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1000120"),
+        ];
         assert_eq!(limited(403, &reset, "{}"), Some(120));
-        assert_eq!(limited(403, &[], r#"{"message":"Resource not accessible"}"#), None);
+        assert_eq!(
+            limited(403, &[], r#"{"message":"Resource not accessible"}"#),
+            None
+        );
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub struct AppKey(RsaKeyPair);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// It is no key.
-    #[error("it is no private key as GitHub gives it: a PEM file that begins with -----BEGIN RSA PRIVATE KEY-----")]
+    #[error(
+        "it is no private key as GitHub gives it: a PEM file that begins with -----BEGIN RSA PRIVATE KEY-----"
+    )]
     Unreadable,
     /// It cannot sign.
     #[error("the key cannot be used: {0}")]
@@ -187,7 +189,11 @@ impl GitHub {
                 self.app.id
             )));
         }
-        let mut place = self.tokens.slug.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self
+            .tokens
+            .slug
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *place = Some(slug.clone());
         Ok(slug)
     }

@@ -68,11 +68,13 @@ impl GitHub {
         let answer = self.get(Reader::agent(repo), &path).await?;
         let text = |entry: &Value, field: &str| Some(entry[field].as_str()?.to_owned());
         let entries = answer["tree"].as_array().into_iter().flatten();
-        let files = entries.filter(|entry| entry["type"] != "tree").filter_map(|entry| {
-            let sha = text(entry, "sha")?;
-            let mode = text(entry, "mode")?;
-            Some((text(entry, "path")?, Entry { mode, sha }))
-        });
+        let files = entries
+            .filter(|entry| entry["type"] != "tree")
+            .filter_map(|entry| {
+                let sha = text(entry, "sha")?;
+                let mode = text(entry, "mode")?;
+                Some((text(entry, "path")?, Entry { mode, sha }))
+            });
         Ok((files.collect(), answer["truncated"] == false))
     }
 }
@@ -102,8 +104,13 @@ fn file(value: &Value) -> Option<ComparedFile> {
 fn submodule(patch: &str) -> Option<String> {
     let mut lines = patch.lines().filter(|line| line.starts_with(['+', '-']));
     let is_one = lines.clone().count() > 0
-        && lines.clone().all(|line| line[1..].starts_with("Subproject commit "));
-    let commit = lines.next_back()?.get(1..)?.strip_prefix("Subproject commit ")?;
+        && lines
+            .clone()
+            .all(|line| line[1..].starts_with("Subproject commit "));
+    let commit = lines
+        .next_back()?
+        .get(1..)?
+        .strip_prefix("Subproject commit ")?;
     is_one.then(|| commit.trim().to_owned())
 }
 
@@ -114,7 +121,11 @@ fn hunks(patch: &str) -> Vec<Hunk> {
     }
     let whole = format!("--- a/file\n+++ b/file\n{}\n", patch.trim_end_matches('\n'));
     let parsed = hunk::parse(whole.as_bytes()).unwrap_or_default();
-    parsed.into_iter().next().map(|file| file.hunks).unwrap_or_default()
+    parsed
+        .into_iter()
+        .next()
+        .map(|file| file.hunks)
+        .unwrap_or_default()
 }
 
 /// What differs between two trees. A file that moved unchanged is one that moved; what GitHub lists is taken as it is.
@@ -124,7 +135,10 @@ fn differences(
     listed: Vec<ComparedFile>,
 ) -> Vec<ComparedFile> {
     let paths = listed.iter().flat_map(|file| {
-        let old = file.old_path.iter().filter(|_| file.status == Status::Renamed);
+        let old = file
+            .old_path
+            .iter()
+            .filter(|_| file.status == Status::Renamed);
         old.chain([&file.path])
     });
     let known: BTreeSet<String> = paths.map(|path| path.as_str().to_owned()).collect();
@@ -184,8 +198,20 @@ mod tests {
 
     #[test]
     fn trees_tell_what_a_list_of_three_hundred_leaves_out() {
-        let before = tree(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("listed", "5")]);
-        let after = tree(&[("a", "1"), ("b", "9"), ("e", "3"), ("f", "7"), ("listed", "6")]);
+        let before = tree(&[
+            ("a", "1"),
+            ("b", "2"),
+            ("c", "3"),
+            ("d", "4"),
+            ("listed", "5"),
+        ]);
+        let after = tree(&[
+            ("a", "1"),
+            ("b", "9"),
+            ("e", "3"),
+            ("f", "7"),
+            ("listed", "6"),
+        ]);
         let listed = ComparedFile {
             path: "listed".into(),
             old_path: None,

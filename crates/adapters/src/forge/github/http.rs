@@ -33,13 +33,17 @@ const MAX_REDIRECTS: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
     /// It is no address of an API.
-    #[error("`{0}` is no address of GitHub's API, e.g. https://api.github.com or https://HOST/api/v3")]
+    #[error(
+        "`{0}` is no address of GitHub's API, e.g. https://api.github.com or https://HOST/api/v3"
+    )]
     Unreadable(String),
     /// Without encryption, tokens would be sent in the open.
     #[error("`{0}` is not encrypted; http:// is for a loopback address only")]
     Open(String),
     /// There is nobody to trust.
-    #[error("the certificates that this machine trusts cannot be read: {0}; install ca-certificates")]
+    #[error(
+        "the certificates that this machine trusts cannot be read: {0}; install ca-certificates"
+    )]
     Certificates(String),
 }
 
@@ -121,11 +125,16 @@ impl Http {
             return Err(AddressError::Open(api.to_owned()));
         }
         let tls = match is_encrypted {
-            true => Some((connector()?, ServerName::try_from(host.clone()).map_err(|_| unreadable())?)),
+            true => Some((
+                connector()?,
+                ServerName::try_from(host.clone()).map_err(|_| unreadable())?,
+            )),
             false => None,
         };
         Ok(Self {
-            port: authority.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 }),
+            port: authority
+                .port_u16()
+                .unwrap_or(if is_encrypted { 443 } else { 80 }),
             authority: authority.as_str().to_owned(),
             root: uri.path().trim_end_matches('/').to_owned(),
             host,
@@ -166,7 +175,9 @@ impl Http {
     fn redirect(&self, answer: &Answer) -> Option<String> {
         let location = answer.headers.get("location")?.to_str().ok()?;
         let uri: Uri = location.parse().ok()?;
-        let is_same = uri.authority().is_none_or(|one| one.as_str() == self.authority);
+        let is_same = uri
+            .authority()
+            .is_none_or(|one| one.as_str() == self.authority);
         is_same.then(|| uri.path_and_query().map(|path| path.as_str().to_owned()))?
     }
 
@@ -216,19 +227,24 @@ impl Http {
             .header("host", &self.authority)
             .header("accept", ask.accept)
             .header("accept-encoding", "identity")
-            .header("user-agent", concat!("pullmill/", env!("CARGO_PKG_VERSION")))
+            .header(
+                "user-agent",
+                concat!("pullmill/", env!("CARGO_PKG_VERSION")),
+            )
             .header("x-github-api-version", "2022-11-28");
         let unusable = |error: &dyn std::fmt::Display| {
             Failed::Refused(format!("the request cannot be written: {error}"))
         };
-        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|error| unusable(&error))?;
+        let mut bearer =
+            HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| unusable(&error))?;
         bearer.set_sensitive(true);
         request = request.header("authorization", bearer);
         if ask.body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        request.body(Full::new(body)).map_err(|error| unusable(&error))
+        request
+            .body(Full::new(body))
+            .map_err(|error| unusable(&error))
     }
 
     async fn connect(&self) -> Result<Sender, Failed> {
@@ -319,7 +335,10 @@ where
 }
 
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Trusts whom this machine trusts.

@@ -35,28 +35,33 @@ impl ForgeRead for GitHub {
                 "owner": pull.repo.name.owner(), "name": pull.repo.name.name(),
                 "number": pull.number, "after": after,
             });
-            let data = self.query(Reader::agent(&pull.repo), PULL, variables).await?;
+            let data = self
+                .query(Reader::agent(&pull.repo), PULL, variables)
+                .await?;
             let found = &data["repository"]["pullRequest"];
             if found.is_null() {
                 let name = format!("{}#{}", pull.repo.name, pull.number);
                 return Err(ForgeError::NotFound(name));
             }
             let page = &found["reviewThreads"];
-            threads.extend(page["nodes"].as_array().into_iter().flatten().filter_map(thread));
+            threads.extend(
+                page["nodes"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(thread),
+            );
             if page["pageInfo"]["hasNextPage"] != true {
                 return as_pull(found, threads);
             }
             after = page["pageInfo"]["endCursor"].clone();
         }
-        Err(ForgeError::Refused("it has too many conversations".to_owned()))
+        Err(ForgeError::Refused(
+            "it has too many conversations".to_owned(),
+        ))
     }
 
-    async fn change(
-        &self,
-        pull: &PullRef,
-        base: &Sha,
-        head: &Sha,
-    ) -> Result<Compared, ForgeError> {
+    async fn change(&self, pull: &PullRef, base: &Sha, head: &Sha) -> Result<Compared, ForgeError> {
         self.compare(&pull.repo, base, head).await
     }
 
@@ -117,8 +122,7 @@ impl GitHub {
             return Ok(Fetched::File(Bytes::copy_from_slice(text.as_bytes())));
         }
         // Cut short, or no UTF-8.
-        let oid = Sha::parse(oid)
-            .map_err(|error| ForgeError::Unavailable(error.to_string()))?;
+        let oid = Sha::parse(oid).map_err(|error| ForgeError::Unavailable(error.to_string()))?;
         let path = format!("{}/git/blobs/{oid}", repo_path(repo));
         let bytes = self
             .read_bytes(Reader::agent(repo), |time| Ask {
@@ -170,7 +174,9 @@ fn batch(repo: &RepoRef, wanted: &[Wanted]) -> (String, Value) {
             }
         };
         parameters.push_str(&format!(", $e{number}: String!"));
-        fields.push_str(&format!(" f{number}: object(expression: $e{number}) {{ {what} }}"));
+        fields.push_str(&format!(
+            " f{number}: object(expression: $e{number}) {{ {what} }}"
+        ));
         let path = String::from_utf8_lossy(&path.to_bytes()).into_owned();
         variables.insert(format!("e{number}"), json!(format!("{commit}:{path}")));
     }
@@ -183,7 +189,11 @@ fn is_blob(bytes: &[u8], oid: &str) -> bool {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", bytes.len()));
     hash.update(bytes);
-    let digits = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digits = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
     // Repositories with SHA-256 have longer names; of those the size is all there is to go by.
     oid.len() != 40 || digits == oid
 }

@@ -12,7 +12,8 @@ use super::answer::{self, Failed};
 use super::http::Ask;
 use super::{GitHub, Reader, TIMES, repo_path};
 
-const RESOLVED: &str = "query($id: ID!) { node(id: $id) { ... on PullRequestReviewThread { id isResolved } } }";
+const RESOLVED: &str =
+    "query($id: ID!) { node(id: $id) { ... on PullRequestReviewThread { id isResolved } } }";
 const RESOLVE: &str = "mutation($id: ID!) { resolveReviewThread(input: {threadId: $id}) { thread { id isResolved } } }";
 /// What is left of something that was posted twice and cannot be deleted.
 const TWICE: &str = "This was posted twice; the other one counts.";
@@ -68,8 +69,7 @@ impl ForgeWrite for GitHub {
         };
         match sent {
             Ok(answer) => as_sent(effect, &answer, replaces),
-            // Somebody has deleted it meanwhile: it is looked for anew.
-            Err(Failed::NotFound(what)) if replaces.is_some() => Err(SendError::NotSent(what)),
+            Err(Failed::NotFound(what)) if replaces.is_some() => Err(SendError::Gone(what)),
             Err(failed) => Err(failed.into()),
         }
     }
@@ -138,7 +138,9 @@ impl GitHub {
             repo_path(repo),
             self.app.id
         );
-        let runs = self.all(Reader::sender(repo), &path, Some("check_runs")).await?;
+        let runs = self
+            .all(Reader::sender(repo), &path, Some("check_runs"))
+            .await?;
         let parts = effect.content.parts();
         let found = runs.iter().filter_map(|run| {
             let (object, version, done) = ExternalId::read(run["external_id"].as_str()?)?;
@@ -154,7 +156,9 @@ impl GitHub {
 
     async fn find_thread(&self, effect: &Effect, thread: &str) -> Result<Vec<Found>, ForgeError> {
         let repo = &effect.target.pull.repo;
-        let data = self.query(Reader::sender(repo), RESOLVED, json!({"id": thread})).await;
+        let data = self
+            .query(Reader::sender(repo), RESOLVED, json!({"id": thread}))
+            .await;
         let node = match data {
             Ok(mut data) => data["node"].take(),
             Err(ForgeError::NotFound(_)) => return Ok(Vec::new()),
@@ -187,7 +191,11 @@ impl GitHub {
         let repo = repo_path(&target.pull.repo);
         let review = format!("{repo}/pulls/{}/reviews/{}", target.pull.number, found.id);
         let comments = self
-            .all(Reader::sender(&target.pull.repo), &format!("{review}/comments"), None)
+            .all(
+                Reader::sender(&target.pull.repo),
+                &format!("{review}/comments"),
+                None,
+            )
             .await
             .map_err(|error| Failed::NotSent(error.to_string()))?;
         for id in comments.iter().filter_map(|comment| comment["id"].as_u64()) {
@@ -198,7 +206,8 @@ impl GitHub {
             }
         }
         // Last, because it is found by its marker until then.
-        self.write(permit, Method::PUT, review, json!({"body": TWICE})).await
+        self.write(permit, Method::PUT, review, json!({"body": TWICE}))
+            .await
     }
 
     async fn write(

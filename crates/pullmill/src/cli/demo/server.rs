@@ -28,10 +28,28 @@ impl Server {
         let program = std::env::current_exe().map_err(|error| failed(&error))?;
         let mut child = Command::new(program)
             .current_dir(folder)
-            .args(["serve", "--store", "sqlite:demo.db", "--listen", "127.0.0.1:0"])
-            .args(["--webhook-secret-file", "secret", "--github-app", &APP.to_string()])
+            .args([
+                "serve",
+                "--store",
+                "sqlite:demo.db",
+                "--listen",
+                "127.0.0.1:0",
+            ])
+            .args([
+                "--webhook-secret-file",
+                "secret",
+                "--github-app",
+                &APP.to_string(),
+            ])
             .args(["--github-key-file", "app.pem", "--github-api", api])
-            .args(["--github-pacing", "off", "--github-stale", "0", "--log", "debug"])
+            .args([
+                "--github-pacing",
+                "off",
+                "--github-stale",
+                "0",
+                "--log",
+                "debug",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
