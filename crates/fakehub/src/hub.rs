@@ -208,6 +208,21 @@ impl Hub {
         id
     }
 
+    /// The App writes a comment, as one of its processes that came late would.
+    pub fn post_as_app(&self, opened: Opened, body: &str) {
+        let mut state = self.lock();
+        let comment = Comment {
+            id: state.next_id(),
+            body: body.to_owned(),
+            is_ours: true,
+            edits: 0,
+            made: Instant::now(),
+        };
+        if let Some(pull) = pull_of(&mut state, opened) {
+            pull.comments.push(comment);
+        }
+    }
+
     /// Somebody deletes a comment.
     pub fn delete_comment(&self, opened: Opened, id: u64) {
         if let Some(pull) = pull_of(&mut self.lock(), opened) {

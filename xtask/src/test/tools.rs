@@ -31,6 +31,13 @@ const FETCHED: &[Fetched] = &[
         package: "@octokit/webhooks-examples@7.6.1",
         file: "package/api.github.com/index.json",
     },
+    // GitHub's own description of its REST API.
+    Fetched {
+        variable: "PULLMILL_GITHUB_OPENAPI",
+        folder: "openapi",
+        package: "@octokit/openapi@23.0.2",
+        file: "package/generated/api.github.com.json",
+    },
 ];
 
 /// Environment variables that tell the tests where to look; only for what is there.
