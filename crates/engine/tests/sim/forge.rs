@@ -370,7 +370,7 @@ impl ForgeWrite for Handle {
         if matches!(fate, Fate::Stopped) {
             // The one gap there is: the process is stopped between the check of its permit and the first byte.
             forge.note("stopped");
-            let millis = forge.time.chance(|chance| chance.below(120_000));
+            let millis = forge.time.chance(|chance| chance.below(220_000));
             forge.time.pause(Duration::from_millis(millis as u64)).await;
             return Ok(forge.apply(effect, replaces));
         }
