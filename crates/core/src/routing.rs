@@ -8,34 +8,36 @@ use crate::id::WorkflowName;
 /// What to do with an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// Start a workflow; the newest event wins if `is_latest_only`.
+    /// Start a workflow.
     Start {
         /// Which.
         workflow: WorkflowName,
-        /// Whether a newer one takes the place of the running one.
-        is_latest_only: bool,
+        /// Whose place on the lane it takes: there is one at a time, and the newest event wins. `None` if it runs beside all others.
+        place: Option<WorkflowName>,
     },
     /// Nothing runs it here.
     Ignore(String),
 }
 
+/// The workflow that reviews a pull request.
+const REVIEW: &str = "pr-review";
+
 /// Says where an event goes. `known` are the workflows that are run here.
 #[must_use]
 pub fn route(purpose: Purpose, known: &BTreeSet<WorkflowName>) -> Route {
-    let (name, is_latest_only) = match purpose {
-        Purpose::Review | Purpose::Recheck => ("pr-review", true),
-        Purpose::Cleanup => ("cleanup", false),
-        Purpose::Command => ("comment-command", false),
-        Purpose::Policy | Purpose::Thread => ("policy", false),
-        Purpose::Deployment => ("deploy", false),
-        Purpose::Installation => ("installation", false),
+    let (name, place) = match purpose {
+        Purpose::Review | Purpose::Recheck => (REVIEW, Some(REVIEW)),
+        // Whatever a review of a closed pull request still wants is not wanted any more (decision 34).
+        Purpose::Cleanup => ("cleanup", Some(REVIEW)),
+        Purpose::Command => ("comment-command", None),
+        Purpose::Policy | Purpose::Thread => ("policy", None),
+        Purpose::Deployment => ("deploy", None),
+        Purpose::Installation => ("installation", None),
     };
     let workflow = WorkflowName::constant(name);
     if known.contains(&workflow) {
-        Route::Start {
-            workflow,
-            is_latest_only,
-        }
+        let place = place.map(WorkflowName::constant);
+        Route::Start { workflow, place }
     } else {
         Route::Ignore(format!("no workflow `{name}` runs here"))
     }

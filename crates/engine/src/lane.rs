@@ -47,7 +47,7 @@ struct Round<'a> {
     engine: &'a Engine,
     batch: Batch,
     pk: &'a str,
-    /// By workflow: what was active, and what is.
+    /// By place: what was active, and what is.
     active: BTreeMap<WorkflowName, (Option<Version>, Option<Active>)>,
     /// What to log when it is done.
     told: Vec<(ExecutionId, String)>,
@@ -141,7 +141,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Of the items whose workflow wants the latest only, the one that wins, by workflow.
+    /// Of the items that want the same place, the one that wins, by place.
     async fn winners(
         &mut self,
         items: &[Item],
@@ -153,14 +153,13 @@ impl Round<'_> {
                 continue;
             };
             let Route::Start {
-                workflow,
-                is_latest_only: true,
+                place: Some(place), ..
             } = routing::route(purpose, &known)
             else {
                 continue;
             };
-            self.read_active(&workflow).await?;
-            let best = winners.entry(workflow).or_insert(item);
+            self.read_active(&place).await?;
+            let best = winners.entry(place).or_insert(item);
             if item.rank() > best.rank() {
                 *best = item;
             }
@@ -197,26 +196,23 @@ impl Round<'_> {
         };
         match routing::route(purpose, &self.engine.workflows()) {
             Route::Ignore(reason) => Ok(Disposition::Ignored(reason)),
-            Route::Start {
-                workflow,
-                is_latest_only,
-            } => {
-                let winner = winners.get(&workflow).filter(|_| is_latest_only);
+            Route::Start { workflow, place } => {
+                let winner = place.as_ref().and_then(|place| winners.get(place));
                 if winner.is_some_and(|winner| *winner != item.id) {
                     let reason = "a newer event came with it".to_owned();
                     return Ok(Disposition::Superseded(reason));
                 }
-                self.start(item, &workflow, is_latest_only).await
+                self.start(item, &workflow, place.as_ref()).await
             }
         }
     }
 
-    /// Starts an execution; if only the latest counts, the one before it is superseded, or this event is outdated.
+    /// Starts an execution; the one whose place it takes is superseded, or this event is outdated.
     async fn start(
         &mut self,
         item: &Item,
         workflow: &WorkflowName,
-        is_latest_only: bool,
+        place: Option<&WorkflowName>,
     ) -> Result<Disposition, EngineError> {
         let now = self.batch.now();
         let Some(plan) = self.engine.plans.get(workflow).cloned() else {
@@ -227,10 +223,10 @@ impl Round<'_> {
         let id = ExecutionId::new(now, self.engine.ports.clock.random());
         let execution = item.execution(id.clone(), plan, self.pk, now);
         let changed_at = item.rank().0;
-        if is_latest_only {
+        if let Some(place) = place {
             let before = self
                 .active
-                .get(workflow)
+                .get(place)
                 .and_then(|(_, active)| active.clone());
             if let Some(before) = before {
                 if before.changed_at > changed_at && item.envelope.replayed_by.is_none() {
@@ -245,7 +241,7 @@ impl Round<'_> {
                 head,
                 changed_at,
             };
-            self.active.entry(workflow.clone()).or_default().1 = Some(latest);
+            self.active.entry(place.clone()).or_default().1 = Some(latest);
         }
         let about = execution.subject.as_ref().map(|subject| {
             let head = subject.head.as_deref().unwrap_or_default();

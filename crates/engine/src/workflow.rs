@@ -7,6 +7,8 @@ use pullmill_core::id::{AgentName, QueueName, StepName, WorkflowName};
 use pullmill_core::plan::{Plan, Role, StepPlan};
 use pullmill_core::retry::RetryLaw;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// The workflow that reviews submitted code.
 #[must_use]
 pub fn snippet_name() -> WorkflowName {
@@ -44,6 +46,18 @@ pub fn pull_review() -> Plan {
     plan
 }
 
+/// Notes that a pull request is closed: it takes the place of its review, and there is nothing to be done.
+#[must_use]
+pub fn cleanup() -> Plan {
+    Plan {
+        workflow: WorkflowName::constant("cleanup"),
+        steps: Vec::new(),
+        effects: Vec::new(),
+        queue_ttl: DAY,
+        deadline: DAY,
+    }
+}
+
 /// Reviews submitted code; needs no forge.
 #[must_use]
 pub fn snippet_review() -> Plan {
@@ -60,7 +74,7 @@ pub fn snippet_review() -> Plan {
             retry: RetryLaw::default(),
         }],
         effects: Vec::new(),
-        queue_ttl: Duration::from_secs(86_400),
-        deadline: Duration::from_secs(86_400),
+        queue_ttl: DAY,
+        deadline: DAY,
     }
 }

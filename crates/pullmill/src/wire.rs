@@ -82,7 +82,7 @@ pub async fn engine(
         Arc::clone(&ports.blobs),
         forge.markers.clone(),
     ));
-    plans.push(workflow::pull_review());
+    plans.extend([workflow::pull_review(), workflow::cleanup()]);
     agents.push((workflow::pull_agent(), agent));
     Ok(Engine::new(ports, Settings::default(), plans, agents).with_forge(forge))
 }

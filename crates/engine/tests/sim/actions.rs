@@ -42,7 +42,7 @@ pub struct Sent {
     pub id: DeliveryId,
     pub event: &'static str,
     pub body: String,
-    /// When its pull request was last changed, if it wants a review.
+    /// When its pull request was last changed, if it wants a review or is closed.
     pub review_of: Option<(usize, u64, u64)>,
 }
 
@@ -130,7 +130,7 @@ fn pull_request(chance: &mut Chance, number: u64) -> Sent {
         "repository": {"id": tenant + 1, "full_name": "o/r", "owner": {"login": tenant_name(tenant)}},
         "installation": {"id": tenant + 10}, "sender": {"id": 1},
     });
-    let is_review = matches!(action, "opened" | "synchronize" | "reopened");
+    let is_review = matches!(action, "opened" | "synchronize" | "reopened" | "closed");
     Sent {
         id: DeliveryId::parse(&format!("d-{number}")).unwrap(),
         event: "pull_request",

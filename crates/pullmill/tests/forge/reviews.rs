@@ -308,3 +308,32 @@ fn a_table_is_as_good_as_a_file() {
     assert_eq!(posted.lines.len(), 1);
     assert_once(&scene, opened);
 }
+
+/// Decision 34: closing cancels what goes on and posts nothing.
+#[test]
+fn closing_ends_the_review_that_goes_on() {
+    let scene = Scene::new();
+    scene.hub.set_latency(Duration::from_millis(200));
+    let opened = scene.open(&[("shop/users.py", LEAKY)]);
+    scene.wait(opened, "the first request", |_| !scene.asked().is_empty());
+    scene.hub.act(opened, "closed");
+    scene.tell();
+    scene.hub.set_latency(Duration::ZERO);
+    scene.quiet();
+    let posted = scene.posted(opened);
+    assert!(posted.comments.is_empty(), "{posted:#?}");
+    let listed = scene.server.get("/api/executions?tenant=octo").json();
+    let listed = listed["executions"].as_array().unwrap().clone();
+    let word = |one: &serde_json::Value, field: &str| one[field].as_str().unwrap().to_owned();
+    let mut ended: Vec<_> = listed
+        .iter()
+        .map(|one| (word(one, "workflow"), word(one, "status")))
+        .collect();
+    ended.sort();
+    let cleanup = ("cleanup".to_owned(), "succeeded".to_owned());
+    let review = ("pr-review".to_owned(), "cancelled".to_owned());
+    assert_eq!(ended, [cleanup, review]);
+    scene.hub.act(opened, "reopened");
+    scene.tell();
+    scene.reviewed(opened);
+}
