@@ -50,7 +50,7 @@ impl Default for Settings {
 }
 
 /// One line of the baseline file: a finding that was there and is set aside with a reason.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineEntry {
     /// The finding's fingerprint.

@@ -24,11 +24,25 @@ pub enum Kind {
     Check,
     /// A conversation that is settled.
     Resolve,
+    /// An answer to a comment.
+    Reply,
+    /// A sign that a comment was read.
+    Reaction,
+    /// Labels of one family.
+    Labels,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Summary, Self::Review, Self::Check, Self::Resolve];
+    pub const ALL: [Self; 7] = [
+        Self::Summary,
+        Self::Review,
+        Self::Check,
+        Self::Resolve,
+        Self::Reply,
+        Self::Reaction,
+        Self::Labels,
+    ];
 
     /// One word.
     #[must_use]
@@ -38,13 +52,16 @@ impl Kind {
             Self::Review => "review",
             Self::Check => "check",
             Self::Resolve => "resolve",
+            Self::Reply => "reply",
+            Self::Reaction => "reaction",
+            Self::Labels => "labels",
         }
     }
 
-    /// Whether it speaks about one head, and is not wanted on another.
+    /// Whether making it twice makes one.
     #[must_use]
-    pub fn is_pinned(self) -> bool {
-        matches!(self, Self::Review | Self::Check)
+    pub fn is_idempotent(self) -> bool {
+        matches!(self, Self::Resolve | Self::Reaction | Self::Labels)
     }
 }
 
@@ -71,6 +88,34 @@ pub enum Content {
         /// The forge's name for it.
         thread: String,
     },
+    /// An answer to a comment.
+    Reply {
+        /// Which.
+        to: CommentRef,
+        /// Markdown.
+        body: String,
+    },
+    /// A pair of eyes at a comment.
+    Reaction {
+        /// Which.
+        to: CommentRef,
+    },
+    /// Exactly these labels among those that begin alike.
+    Labels {
+        /// How all of them begin.
+        family: String,
+        /// The ones that are wanted.
+        wanted: Vec<String>,
+    },
+}
+
+/// A comment of somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommentRef {
+    /// Its number.
+    pub id: u64,
+    /// The comment that began the conversation at a line, if it is in one.
+    pub thread: Option<u64>,
 }
 
 /// A comment at a line.
@@ -164,6 +209,9 @@ impl Content {
             Self::Review { .. } => Kind::Review,
             Self::Check(_) => Kind::Check,
             Self::Resolve { .. } => Kind::Resolve,
+            Self::Reply { .. } => Kind::Reply,
+            Self::Reaction { .. } => Kind::Reaction,
+            Self::Labels { .. } => Kind::Labels,
         }
     }
 
@@ -171,7 +219,7 @@ impl Content {
     #[must_use]
     pub fn version(&self) -> String {
         match self {
-            Self::Review { .. } | Self::Resolve { .. } => "once".to_owned(),
+            Self::Review { .. } | Self::Resolve { .. } | Self::Reaction { .. } => "once".to_owned(),
             _ => digest_of(&[&serde_json::to_string(self).unwrap_or_default()]),
         }
     }
@@ -242,6 +290,10 @@ impl Target {
             Content::Review { .. } => digest_of(&[tenant, &repo, &number, kind, head, &self.cause]),
             Content::Check(check) => digest_of(&[tenant, &repo, kind, head, &check.name]),
             Content::Resolve { thread } => digest_of(&[tenant, &repo, &number, kind, thread]),
+            Content::Reply { to, .. } | Content::Reaction { to } => {
+                digest_of(&[tenant, &repo, &number, kind, &to.id.to_string()])
+            }
+            Content::Labels { family, .. } => digest_of(&[tenant, &repo, &number, kind, family]),
         }
     }
 

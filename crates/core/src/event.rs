@@ -1,5 +1,6 @@
 //! What a delivery means: one envelope at the door, whatever the forge calls it.
 
+pub mod comment;
 pub mod github;
 
 use bytes::Bytes;
@@ -33,8 +34,24 @@ pub struct Envelope {
     /// The operator who replays it, if it is a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed_by: Option<String>,
+    /// What was asked for within Pullmill, if it does not come from a forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// What became of it.
     pub disposition: Option<Disposition>,
+}
+
+/// A review that a command asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The command, e.g. `command-17`.
+    pub by: String,
+    /// Whether to say again what was said before.
+    #[serde(default)]
+    pub is_full: bool,
+    /// Whose findings are said; empty for all.
+    #[serde(default)]
+    pub agents: Vec<String>,
 }
 
 /// What an event is about, as far as it says.
@@ -56,6 +73,15 @@ pub struct About {
     pub updated_at: Option<Timestamp>,
     /// Who did it.
     pub sender_id: Option<u64>,
+    /// What they are called, for asking what they may do; only their number counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// The line of the comment that begins like a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The comment that began the conversation at a line which the comment is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u64>,
 }
 
 /// What was sent.

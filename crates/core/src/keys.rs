@@ -69,6 +69,12 @@ pub fn active(pk: &str, workflow: &WorkflowName) -> Key {
     Key::new(pk, format!("ACTIVE#{workflow}"))
 }
 
+/// What people have decided on a lane.
+#[must_use]
+pub fn decided(pk: &str) -> Key {
+    Key::new(pk, "DECIDED")
+}
+
 /// The partition of an execution.
 #[must_use]
 pub fn execution_partition(tenant: &TenantId, id: &ExecutionId) -> String {

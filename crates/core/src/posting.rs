@@ -26,6 +26,10 @@ const MAX_MESSAGE: usize = 8_000;
 pub struct Shown {
     /// By fingerprint.
     pub threads: BTreeMap<String, Thread>,
+    /// Whether what was said is to be said again.
+    pub is_said_again: bool,
+    /// Whose findings are said; empty for all.
+    pub agents: Vec<String>,
 }
 
 impl Shown {
@@ -36,6 +40,7 @@ impl Shown {
             .filter_map(|thread| Some((read(&thread.body)?, thread.clone())));
         Self {
             threads: ours.collect(),
+            ..Self::default()
         }
     }
 }
@@ -92,7 +97,11 @@ fn comments(
             ),
         })
     };
-    let is_new = |finding: &&Finding| !shown.threads.contains_key(&finding.fingerprint);
+    let is_new = |finding: &&Finding| {
+        let is_asked =
+            shown.agents.is_empty() || shown.agents.iter().any(|name| name == finding.agent.word());
+        is_asked && (shown.is_said_again || !shown.threads.contains_key(&finding.fingerprint))
+    };
     let new = review.findings.iter().filter(is_new);
     let comments: Vec<InlineComment> = new.filter_map(comment).take(MAX_COMMENTS).collect();
     if comments.is_empty() {

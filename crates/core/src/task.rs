@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::decided::Choice;
 use crate::effect::Earned;
+use crate::event::Asked;
 use crate::id::{AgentName, ExecutionId, QueueName, StepName, TenantId};
 use crate::plan::StepPlan;
 use crate::ports::blob::BlobRef;
@@ -76,6 +78,26 @@ pub struct Task {
 /// Most continuations of one task.
 pub const MAX_CONTINUATIONS: u32 = 20;
 
+/// What follows from a step besides its result, in the same commit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Follows {
+    /// What is to be changed outside.
+    pub effects: Vec<Earned>,
+    /// What somebody has decided about the pull request.
+    pub choices: Vec<Choice>,
+    /// A review that is asked for.
+    pub review: Option<Asked>,
+}
+
+impl From<Vec<Earned>> for Follows {
+    fn from(effects: Vec<Earned>) -> Self {
+        Self {
+            effects,
+            ..Self::default()
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -85,8 +107,8 @@ pub enum Outcome {
         result: Value,
         /// What to tell.
         told: Vec<crate::stream::Told>,
-        /// What is to be changed outside because of it.
-        effects: Vec<Earned>,
+        /// What follows from it.
+        follows: Follows,
     },
     /// The time is nearly up; go on from here in a new lease.
     Yielded(BlobRef),

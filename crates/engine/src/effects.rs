@@ -15,7 +15,7 @@ use pullmill_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use markers::marker_key;
-pub(crate) use plan::Kept;
+pub(crate) use plan::KeptEffect;
 
 /// A forge, as the sender holds it.
 #[derive(Clone)]

@@ -271,6 +271,7 @@ impl Arrival<'_> {
             received_at: now,
             semantic: semantic.map(str::to_owned),
             replayed_by: None,
+            asked: None,
             disposition: None,
         }
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use pullmill_core::body;
+use pullmill_core::decided::Decided;
 use pullmill_core::event::github::{self, Purpose};
 use pullmill_core::event::{Disposition, Envelope};
 use pullmill_core::execution::{Cause, Event, Execution, Reason, Status, Subject, decide, start};
-use pullmill_core::id::{ExecutionId, WorkflowName};
+use pullmill_core::id::{ExecutionId, TenantId, WorkflowName};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::queue::Lease;
@@ -15,12 +16,13 @@ use pullmill_core::ports::store::{Draft, IndexKey, Page, Range, Record, Second, 
 use pullmill_core::routing::{self, Route};
 use pullmill_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::attempt::Attempts;
 use crate::ingress::lane_due;
 use crate::transition::Loaded;
 use crate::worker::{Handled, Settled};
+use crate::workflow::review_name;
 use crate::{Engine, EngineError};
 
 /// Most mailbox items of one commit: each takes two writes and may start an execution.
@@ -49,6 +51,8 @@ struct Round<'a> {
     pk: &'a str,
     /// By place: what was active, and what is.
     active: BTreeMap<WorkflowName, (Option<Version>, Option<Active>)>,
+    /// What people have decided, once it was asked for; the batch is held to it.
+    decided: Option<(Decided, Option<Version>)>,
     /// What to log when it is done.
     told: Vec<(ExecutionId, String)>,
 }
@@ -79,6 +83,7 @@ impl Engine {
                 batch: Batch::at(now),
                 pk: &key.pk,
                 active: BTreeMap::new(),
+                decided: None,
                 told: Vec::new(),
             };
             let has_more = mail.next.is_some();
@@ -138,7 +143,62 @@ impl Round<'_> {
                 expect: version.map_or(Expect::Absent, Expect::Version),
             })?;
         }
+        if let Some((_, version)) = self.decided.take() {
+            self.batch.push(Write::Check {
+                key: keys::decided(self.pk),
+                expect: version.map_or(Expect::Absent, Expect::Version),
+            })?;
+        }
         Ok(())
+    }
+
+    /// Reads once what people have decided.
+    async fn decided(&mut self) -> Result<Decided, EngineError> {
+        if self.decided.is_none() {
+            let read = self.engine.decided(self.pk, self.batch.now()).await?;
+            self.decided = Some(read);
+        }
+        Ok(self.decided.clone().unwrap_or_default().0)
+    }
+
+    /// What an execution works on: for a review what people have decided, for a command what it says and what the last review found.
+    async fn input(&mut self, item: &Item, workflow: &WorkflowName) -> Result<Value, EngineError> {
+        let envelope = &item.envelope;
+        let mut input = json!({"envelope": [self.pk, item.id], "delivery": envelope.delivery_id});
+        if *workflow == review_name() {
+            input["declined"] = json!(self.decided().await?.declined);
+            input["asked"] = json!(envelope.asked);
+        } else if let Some(command) = &envelope.about.command {
+            let about = &envelope.about;
+            input["command"] = json!({
+                "line": command, "comment": about.comment_id, "thread": about.thread,
+                "is_at_line": envelope.event_type == "pull_request_review_comment",
+                "user": about.sender_id, "login": about.sender,
+            });
+            input["latest"] = self.latest(&envelope.tenant).await?;
+        }
+        Ok(input)
+    }
+
+    /// What the last review of this pull request gave.
+    async fn latest(&mut self, tenant: &TenantId) -> Result<Value, EngineError> {
+        self.read_active(&review_name()).await?;
+        let active = self.active.get(&review_name());
+        let Some(active) = active.and_then(|(_, active)| active.clone()) else {
+            return Ok(Value::Null);
+        };
+        let loaded = self
+            .engine
+            .load(tenant, &active.execution, self.batch.now())
+            .await?;
+        let steps = loaded
+            .map(|loaded| loaded.execution.steps)
+            .unwrap_or_default();
+        let result = steps
+            .into_values()
+            .map(|step| step.result)
+            .find(|result| result.get("verdict").is_some());
+        Ok(result.unwrap_or_default())
     }
 
     /// Of the items that want the same place, the one that wins, by place.
@@ -220,18 +280,32 @@ impl Round<'_> {
                 "no workflow `{workflow}` runs here"
             )));
         };
+        let is_review = *workflow == review_name();
+        if is_review
+            && !item.is_wanted_by_somebody()
+            && let Some(by) = self.decided().await?.paused_by
+        {
+            return Ok(Disposition::Ignored(format!(
+                "{by} has stopped reviews of this pull request"
+            )));
+        }
         let id = ExecutionId::new(now, self.engine.ports.clock.random());
-        let execution = item.execution(id.clone(), plan, self.pk, now);
-        let changed_at = item.rank().0;
+        let mut execution = item.execution(id.clone(), plan, self.pk, now);
+        execution.input = self.input(item, workflow).await?;
+        let mut changed_at = item.rank().0;
         if let Some(place) = place {
             let before = self
                 .active
                 .get(place)
                 .and_then(|(_, active)| active.clone());
             if let Some(before) = before {
-                if before.changed_at > changed_at && item.envelope.replayed_by.is_none() {
+                if before.changed_at > changed_at && !item.is_wanted_by_somebody() {
                     let by = before.execution.to_string();
                     return Ok(Disposition::Superseded(by));
+                }
+                if item.envelope.asked.is_some() {
+                    // Our clock says nothing about when the pull request was changed.
+                    changed_at = before.changed_at;
                 }
                 self.supersede(&item.envelope, &before, &id).await?;
             }
@@ -331,8 +405,12 @@ impl Item {
     fn purpose(&self) -> Result<Purpose, String> {
         let envelope = &self.envelope;
         let action = envelope.action.as_deref();
-        let is_pull = envelope.about.pr_number.is_some();
-        github::purpose(&envelope.event_type, action, is_pull).map_err(str::to_owned)
+        github::purpose(&envelope.event_type, action, &envelope.about).map_err(str::to_owned)
+    }
+
+    /// Whether a person has asked for this very review: it is never outdated.
+    fn is_wanted_by_somebody(&self) -> bool {
+        self.envelope.replayed_by.is_some() || self.envelope.asked.is_some()
     }
 
     /// Newer events have a greater rank, in whatever order they came.
@@ -363,13 +441,13 @@ impl Item {
                 installation: about.installation.unwrap_or(0),
                 repo_id: about.repo_id.unwrap_or(0),
             });
-        let cause = match &envelope.replayed_by {
-            Some(_) => Cause::Replay(envelope.delivery_id.to_string()),
-            None => Cause::Delivery(envelope.delivery_id.to_string()),
+        let cause = match (&envelope.replayed_by, &envelope.asked) {
+            (Some(_), _) => Cause::Replay(envelope.delivery_id.to_string()),
+            (None, Some(asked)) => Cause::Request(asked.by.clone()),
+            (None, None) => Cause::Delivery(envelope.delivery_id.to_string()),
         };
         Execution {
             subject,
-            input: json!({"envelope": [pk, self.id], "delivery": envelope.delivery_id}),
             ..crate::submit::fresh(id, &envelope.tenant, "forge", cause, plan, now)
         }
     }

@@ -5,6 +5,7 @@ mod attempt;
 mod breaker;
 pub mod effects;
 mod error;
+mod follow;
 pub mod ingress;
 mod lane;
 pub mod operate;

@@ -49,8 +49,8 @@ impl Engine {
         let record =
             record.ok_or_else(|| EngineError::NotFound(format!("body of delivery {id}")))?;
         let envelope: Envelope = body::decode(&record.draft.body)?;
-        let is_pull = envelope.about.pr_number.is_some();
-        let purpose = github::purpose(&envelope.event_type, envelope.action.as_deref(), is_pull);
+        let action = envelope.action.as_deref();
+        let purpose = github::purpose(&envelope.event_type, action, &envelope.about);
         Ok(Recorded {
             route: match purpose {
                 Ok(purpose) => Ok(routing::route(purpose, &self.workflows())),

@@ -38,10 +38,31 @@ pub fn pull_agent() -> AgentName {
 pub fn pull_review() -> Plan {
     let mut plan = snippet_review();
     plan.workflow = review_name();
-    plan.effects = Kind::ALL.to_vec();
+    plan.effects = vec![Kind::Summary, Kind::Review, Kind::Check, Kind::Resolve];
     for step in &mut plan.steps {
         step.agent = pull_agent();
         step.time_limit = Duration::from_secs(900);
+    }
+    plan
+}
+
+/// The agent that carries out commands.
+#[must_use]
+pub fn command_agent() -> AgentName {
+    AgentName::constant("commands")
+}
+
+/// Carries out a command of a comment.
+#[must_use]
+pub fn comment_command() -> Plan {
+    let mut plan = pull_review();
+    plan.workflow = WorkflowName::constant("comment-command");
+    plan.effects = vec![Kind::Reaction, Kind::Reply, Kind::Labels, Kind::Resolve];
+    for step in &mut plan.steps {
+        step.name = StepName::constant("command");
+        step.agent = command_agent();
+        step.queue = QueueName::constant("commands");
+        step.time_limit = Duration::from_secs(120);
     }
     plan
 }

@@ -127,7 +127,11 @@ impl Token {
         if !self.repositories.contains(&repo) {
             return Err(no(404, "Not Found"));
         }
-        let has = self.permissions[permission].as_str().unwrap_or_default();
+        // Every token may read what a repository is called and who may do what.
+        let has = match permission {
+            "metadata" => "read",
+            permission => self.permissions[permission].as_str().unwrap_or_default(),
+        };
         match (has, is_write) {
             ("write", _) | ("read", false) => Ok(()),
             _ => Err(no(403, "Resource not accessible by integration")),

@@ -252,13 +252,13 @@ impl<'s> Run<'s> {
                 Held::One(object(repo, &expression))
             }
             (Node::PullRequest(pull), name) => self.pull(pull, field, name)?,
-            (Node::Threads(pull, _, end), "pageInfo") => Held::One(Some(Node::PageInfo(
-                *end,
-                *end < pull.review_comments.len(),
-            ))),
+            (Node::Threads(pull, _, end), "pageInfo") => {
+                Held::One(Some(Node::PageInfo(*end, *end < threads_of(pull).len())))
+            }
             (Node::Threads(pull, start, end), "nodes") => {
-                let threads = pull.review_comments.get(*start..*end).unwrap_or_default();
-                Held::Many(threads.iter().map(Node::Thread).collect())
+                let threads = threads_of(pull);
+                let threads = threads.get(*start..*end).unwrap_or_default();
+                Held::Many(threads.iter().map(|one| Node::Thread(one)).collect())
             }
             (Node::PageInfo(end, _), "endCursor") => Held::Plain(json!(end.to_string())),
             (Node::PageInfo(_, has_next), "hasNextPage") => Held::Plain(json!(has_next)),
@@ -266,8 +266,9 @@ impl<'s> Run<'s> {
             (Node::Thread(comment), "isResolved") => Held::Plain(json!(comment.is_resolved)),
             (Node::Thread(comment), "comments") => Held::One(Some(Node::Comments(comment))),
             (Node::Comments(comment), "nodes") => Held::Many(vec![Node::Comment(comment)]),
+            (Node::Comment(comment), "databaseId") => Held::Plain(json!(comment.id)),
             (Node::Comment(comment), "body") => Held::Plain(json!(comment.body)),
-            (Node::Comment(_), "viewerDidAuthor") => Held::Plain(json!(true)),
+            (Node::Comment(comment), "viewerDidAuthor") => Held::Plain(json!(comment.is_ours)),
             (Node::Blob(bytes), name) => blob(bytes, name).ok_or_else(|| missing(node, field))?,
             (Node::Tree(files, folder), "entries") => Held::Many(entries(files, folder)),
             (Node::Entry(_, _, name), "name") => Held::Plain(json!(name.trim_end_matches('/'))),
@@ -301,7 +302,7 @@ impl<'s> Run<'s> {
                     .and_then(|after| after.parse().ok())
                     .unwrap_or(0);
                 let end =
-                    (start + usize::try_from(first).unwrap_or(100)).min(pull.review_comments.len());
+                    (start + usize::try_from(first).unwrap_or(100)).min(threads_of(pull).len());
                 return Ok(Held::One(Some(Node::Threads(pull, start, end))));
             }
             _ => {
@@ -310,6 +311,14 @@ impl<'s> Run<'s> {
             }
         }))
     }
+}
+
+/// The comments that began a conversation.
+fn threads_of(pull: &Pull) -> Vec<&ReviewComment> {
+    pull.review_comments
+        .iter()
+        .filter(|one| one.answers.is_none())
+        .collect()
 }
 
 fn missing(node: &Node<'_>, field: &Field) -> Wrong {

@@ -15,7 +15,9 @@ use tokio::sync::{oneshot, watch};
 use crate::fault::Fault;
 use crate::git::{Files, Objects};
 use crate::serve;
-use crate::state::{Asked, CheckRun, Comment, Delivery, Pull, Repo, Review, ReviewComment, State};
+use crate::state::{
+    Asked, CheckRun, Comment, Delivery, Pull, Reaction, Repo, Review, ReviewComment, State,
+};
 use crate::webhook;
 
 /// A running GitHub. It ends when this is dropped.
@@ -48,6 +50,10 @@ pub struct Posted {
     pub lines: Vec<ReviewComment>,
     /// Checks of its present head.
     pub checks: Vec<CheckRun>,
+    /// Labels.
+    pub labels: Vec<String>,
+    /// Reactions of the App to comments.
+    pub reactions: Vec<Reaction>,
     /// Its present head.
     pub head: String,
 }
@@ -136,6 +142,8 @@ impl Hub {
                 comments: Vec::new(),
                 reviews: Vec::new(),
                 review_comments: Vec::new(),
+                labels: Vec::new(),
+                reactions: Vec::new(),
             };
             repository.pulls.insert(number, pull);
             number
@@ -208,6 +216,57 @@ impl Hub {
         id
     }
 
+    /// Says what somebody may do: `admin`, `write`, `read`. Who was never named is nobody.
+    pub fn allow(&self, login: &str, id: u64, permission: &str) {
+        let mut state = self.lock();
+        state
+            .people
+            .insert(login.to_owned(), (id, permission.to_owned()));
+    }
+
+    /// Somebody with a name writes a comment on a pull request.
+    pub fn comment_by(&self, opened: Opened, login: &str, id: u64, body: &str) -> u64 {
+        let number = self.comment(opened, body);
+        let mut state = self.lock();
+        if let Some(delivery) = state.deliveries.last_mut() {
+            delivery.say(login, id);
+        }
+        number
+    }
+
+    /// Somebody with a name answers in the conversation that a comment at a line began.
+    pub fn answer_by(&self, opened: Opened, line: u64, login: &str, id: u64, body: &str) -> u64 {
+        let mut state = self.lock();
+        let number = state.next_id();
+        let answer = pull_of(&mut state, opened).and_then(|pull| {
+            let first = pull
+                .review_comments
+                .iter()
+                .find(|one| one.id == line)?
+                .clone();
+            let answer = ReviewComment {
+                id: number,
+                body: body.to_owned(),
+                answers: Some(line),
+                is_ours: false,
+                ..first
+            };
+            pull.review_comments.push(answer.clone());
+            Some(answer)
+        });
+        if let Some(answer) = answer {
+            let who = serde_json::json!({"id": id, "login": login, "type": "User"});
+            webhook::about_line(
+                &mut state,
+                opened.repo,
+                opened.number,
+                &answer.to_json(),
+                &who,
+            );
+        }
+        number
+    }
+
     /// The App writes a comment, as one of its processes that came late would.
     pub fn post_as_app(&self, opened: Opened, body: &str) {
         let mut state = self.lock();
@@ -227,6 +286,13 @@ impl Hub {
     pub fn delete_comment(&self, opened: Opened, id: u64) {
         if let Some(pull) = pull_of(&mut self.lock(), opened) {
             pull.comments.retain(|comment| comment.id != id);
+        }
+    }
+
+    /// Somebody puts a label on a pull request.
+    pub fn label(&self, opened: Opened, name: &str) {
+        if let Some(pull) = pull_of(&mut self.lock(), opened) {
+            pull.labels.push(name.to_owned());
         }
     }
 
@@ -325,6 +391,8 @@ impl Hub {
             reviews: pull.reviews.clone(),
             lines: pull.review_comments.clone(),
             checks: checks.cloned().collect(),
+            labels: pull.labels.clone(),
+            reactions: pull.reactions.clone(),
             head: pull.head.clone(),
         })
     }

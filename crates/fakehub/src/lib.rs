@@ -17,4 +17,4 @@ mod webhook;
 pub use app::{APP, APP_KEY, INSTALLATION, SLUG};
 pub use fault::{Fault, Trouble, Write};
 pub use hub::{Hub, Opened, Posted};
-pub use state::{Asked, CheckRun, Comment, Delivery, Review, ReviewComment};
+pub use state::{Asked, CheckRun, Comment, Delivery, Reaction, Review, ReviewComment};

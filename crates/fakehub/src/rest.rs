@@ -9,7 +9,7 @@ use crate::diff::differences;
 use crate::fault::Write;
 use crate::git::blob_id;
 use crate::graphql;
-use crate::state::{CheckRun, Comment, Repo, Review, ReviewComment, State};
+use crate::state::{CheckRun, Comment, Reaction, Repo, Review, ReviewComment, State};
 
 /// GitHub's limits.
 const MAX_BODY: usize = 65_536;
@@ -39,6 +39,130 @@ fn no<T>(status: u16, message: &str) -> Result<T, No> {
 
 fn missing() -> No {
     (404, "Not Found".to_owned())
+}
+
+fn lines(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> Result<Yes, No> {
+    let pull = pull(state, id, number)?;
+    let all = pull
+        .review_comments
+        .iter()
+        .map(ReviewComment::to_json)
+        .collect();
+    Ok(Yes::Json(200, json!(page(all, request.query))))
+}
+
+fn answer_line(
+    state: &mut State,
+    id: u64,
+    number: &str,
+    comment: &str,
+    request: &Request<'_>,
+) -> Result<Yes, No> {
+    let body = body_of(request)?;
+    let root: u64 = comment.parse().map_err(|_| missing())?;
+    let new = state.next_id();
+    let pull = pull(state, id, number)?;
+    let first = pull.review_comments.iter().find(|one| one.id == root);
+    let first = first.filter(|one| one.answers.is_none()).cloned();
+    let answer = ReviewComment {
+        id: new,
+        body,
+        answers: Some(root),
+        is_ours: true,
+        ..first.ok_or_else(missing)?
+    };
+    let value = answer.to_json();
+    pull.review_comments.push(answer);
+    Ok(Yes::Json(201, value))
+}
+
+fn reactions(state: &mut State, id: u64, comment: &str, request: &Request<'_>) -> Result<Yes, No> {
+    let wanted: u64 = comment.parse().map_err(|_| missing())?;
+    let new = state.next_id();
+    let repo = state.repos.get_mut(&id).ok_or_else(missing)?;
+    let mut pulls = repo.pulls.values_mut();
+    let pull = pulls.find(|pull| {
+        pull.comments.iter().any(|one| one.id == wanted)
+            || pull.review_comments.iter().any(|one| one.id == wanted)
+    });
+    let pull = pull.ok_or_else(missing)?;
+    let to_json =
+        |one: &Reaction| json!({"id": one.id, "content": one.content, "user": crate::state::bot()});
+    if request.method == "GET" {
+        let all = pull
+            .reactions
+            .iter()
+            .filter(|one| one.comment == wanted)
+            .map(to_json)
+            .collect();
+        return Ok(Yes::Json(200, json!(page(all, request.query))));
+    }
+    let content = request.body["content"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let known = pull
+        .reactions
+        .iter()
+        .find(|one| one.comment == wanted && one.content == content);
+    if let Some(known) = known {
+        return Ok(Yes::Json(200, to_json(known)));
+    }
+    let reaction = Reaction {
+        id: new,
+        comment: wanted,
+        content,
+    };
+    let value = to_json(&reaction);
+    pull.reactions.push(reaction);
+    Ok(Yes::Json(201, value))
+}
+
+fn labels(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> Result<Yes, No> {
+    let pull = pull(state, id, number)?;
+    if request.method == "POST" {
+        for name in request.body["labels"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
+            if !pull.labels.iter().any(|known| known == name) {
+                pull.labels.push(name.to_owned());
+            }
+        }
+    }
+    let all = pull
+        .labels
+        .iter()
+        .map(|name| json!({"name": name}))
+        .collect();
+    Ok(Yes::Json(200, json!(page(all, request.query))))
+}
+
+fn remove_label(state: &mut State, id: u64, number: &str, label: &str) -> Result<Yes, No> {
+    let pull = pull(state, id, number)?;
+    let name = label.replace("%3A", ":").replace("%20", " ");
+    let place = pull
+        .labels
+        .iter()
+        .position(|known| *known == name)
+        .ok_or_else(missing)?;
+    pull.labels.remove(place);
+    let all: Vec<Value> = pull
+        .labels
+        .iter()
+        .map(|name| json!({"name": name}))
+        .collect();
+    Ok(Yes::Json(200, json!(all)))
+}
+
+fn collaborator(state: &State, login: &str) -> Result<Yes, No> {
+    let (id, permission) = state.people.get(login).ok_or_else(missing)?;
+    Ok(Yes::Json(
+        200,
+        json!({"permission": permission, "user": {"id": id, "login": login}}),
+    ))
 }
 
 /// Which write a request is, if it is one.
@@ -90,6 +214,7 @@ pub(crate) fn answer(state: &mut State, caller: &Caller, request: &Request<'_>) 
     let permission = match rest {
         ["compare" | "git", ..] => "contents",
         ["check-runs", ..] | ["commits", _, "check-runs"] => "checks",
+        ["collaborators", ..] => "metadata",
         _ => "pull_requests",
     };
     token.check(id, permission, is_write)?;
@@ -99,12 +224,20 @@ pub(crate) fn answer(state: &mut State, caller: &Caller, request: &Request<'_>) 
         ["git", "blobs", blob] => raw(repo(state, id)?, blob, request.is_raw),
         ["issues", "comments", comment] => change_comment(state, id, comment, request),
         ["issues", number, "comments"] => comments(state, id, number, request),
-        ["pulls", "comments", comment] => delete_line(state, id, comment, request),
+        ["pulls", "comments", comment] => change_line(state, id, comment, request),
         ["pulls", number, "reviews"] => reviews(state, id, number, request),
         ["pulls", number, "reviews", review] => change_review(state, id, number, review, request),
         ["pulls", number, "reviews", review, "comments"] => {
             lines_of(state, id, number, review, request)
         }
+        ["pulls", number, "comments"] => lines(state, id, number, request),
+        ["pulls", number, "comments", comment, "replies"] => {
+            answer_line(state, id, number, comment, request)
+        }
+        [_, "comments", comment, "reactions"] => reactions(state, id, comment, request),
+        ["issues", number, "labels"] => labels(state, id, number, request),
+        ["issues", number, "labels", label] => remove_label(state, id, number, label),
+        ["collaborators", login, "permission"] => collaborator(state, login),
         ["check-runs"] => make_check(state, id, request),
         ["check-runs", check] => change_check(state, id, check, request),
         ["commits", commit, "check-runs"] => checks(state, id, commit, request),
@@ -294,6 +427,8 @@ fn reviews(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> R
             line: comment["line"].as_u64().unwrap_or(0),
             body: comment["body"].as_str().unwrap_or_default().to_owned(),
             is_resolved: false,
+            answers: None,
+            is_ours: true,
         });
     }
     let answer = review.to_json();
@@ -337,22 +472,24 @@ fn lines_of(
     Ok(Yes::Json(200, json!(page(all, request.query))))
 }
 
-fn delete_line(
+fn change_line(
     state: &mut State,
     id: u64,
     comment: &str,
     request: &Request<'_>,
 ) -> Result<Yes, No> {
-    if request.method != "DELETE" {
-        return Err(missing());
-    }
     let wanted: u64 = comment.parse().map_err(|_| missing())?;
     let repo = state.repos.get_mut(&id).ok_or_else(missing)?;
     for pull in repo.pulls.values_mut() {
-        if let Some(place) = pull.review_comments.iter().position(|one| one.id == wanted) {
+        let Some(place) = pull.review_comments.iter().position(|one| one.id == wanted) else {
+            continue;
+        };
+        if request.method == "DELETE" {
             pull.review_comments.remove(place);
             return Ok(Yes::Nothing);
         }
+        pull.review_comments[place].body = body_of(request)?;
+        return Ok(Yes::Json(200, pull.review_comments[place].to_json()));
     }
     Err(missing())
 }

@@ -62,6 +62,21 @@ pub struct ReviewComment {
     pub body: String,
     /// Whether its conversation is settled.
     pub is_resolved: bool,
+    /// The comment that began its conversation, if it is an answer.
+    pub answers: Option<u64>,
+    /// Whether the App wrote it.
+    pub is_ours: bool,
+}
+
+/// A reaction to a comment.
+#[derive(Clone, Debug)]
+pub struct Reaction {
+    /// Its number.
+    pub id: u64,
+    /// To which comment.
+    pub comment: u64,
+    /// Which one.
+    pub content: String,
 }
 
 /// A check run.
@@ -97,6 +112,8 @@ pub(crate) struct Pull {
     pub(crate) comments: Vec<Comment>,
     pub(crate) reviews: Vec<Review>,
     pub(crate) review_comments: Vec<ReviewComment>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) reactions: Vec<Reaction>,
 }
 
 /// A repository.
@@ -122,6 +139,15 @@ pub struct Delivery {
     /// What was answered, the newest last; 0 for no answer.
     pub answers: Vec<u16>,
     pub(crate) body: Bytes,
+}
+
+impl Delivery {
+    /// Says who did it.
+    pub(crate) fn say(&mut self, login: &str, id: u64) {
+        let mut value: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        value["sender"] = json!({"id": id, "login": login, "type": "User"});
+        self.body = Bytes::from(value.to_string());
+    }
 }
 
 /// A request that came.
@@ -155,6 +181,8 @@ pub(crate) struct State {
     /// How long every answer takes.
     pub(crate) latency: Duration,
     pub(crate) asked: Vec<Asked>,
+    /// What people may do, by name: number and word.
+    pub(crate) people: BTreeMap<String, (u64, String)>,
     last_id: u64,
 }
 
@@ -171,6 +199,7 @@ impl State {
             stale: Duration::ZERO,
             latency: Duration::ZERO,
             asked: Vec::new(),
+            people: BTreeMap::from([("somebody".to_owned(), (1, "write".to_owned()))]),
             last_id: 10_000,
         }
     }
@@ -196,7 +225,7 @@ impl State {
         self.repos.values().find_map(|repo| {
             repo.pulls.iter().find_map(|(number, pull)| {
                 let mut comments = pull.review_comments.iter();
-                let place = comments.position(|one| one.id == comment)?;
+                let place = comments.position(|one| one.id == comment && one.answers.is_none())?;
                 Some((repo.id, *number, place))
             })
         })
@@ -239,7 +268,8 @@ impl ReviewComment {
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "id": self.id, "pull_request_review_id": self.review, "path": self.path,
-            "line": self.line, "side": "RIGHT", "body": self.body, "user": bot(),
+            "line": self.line, "side": "RIGHT", "body": self.body, "in_reply_to_id": self.answers,
+            "user": if self.is_ours { bot() } else { person() },
         })
     }
 }

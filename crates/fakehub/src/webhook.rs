@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::app::INSTALLATION;
-use crate::state::{Delivery, State, bot, person, rfc3339};
+use crate::state::{Delivery, State, person, rfc3339};
 
 /// How long GitHub waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,13 +33,26 @@ pub(crate) fn about_comment(
     let mut value = pull_body(state, repo, number, action);
     value["issue"] = json!({"number": number, "pull_request": {"url": "http://localhost"}});
     value["comment"] = comment.clone();
-    let is_ours = !comment["performed_via_github_app"].is_null();
-    value["sender"] = if is_ours { bot() } else { person() };
+    value["sender"] = comment["user"].clone();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("pull_request");
         fields.remove("number");
     }
     add(state, "issue_comment", action, &value)
+}
+
+/// Writes down that somebody wrote a comment at a line.
+pub(crate) fn about_line(
+    state: &mut State,
+    repo: u64,
+    number: u64,
+    comment: &Value,
+    who: &Value,
+) -> usize {
+    let mut value = pull_body(state, repo, number, "created");
+    value["comment"] = comment.clone();
+    value["sender"] = who.clone();
+    add(state, "pull_request_review_comment", "created", &value)
 }
 
 fn pull_body(state: &State, repo: u64, number: u64, action: &str) -> Value {

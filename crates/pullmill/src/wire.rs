@@ -27,6 +27,7 @@ use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::Queue;
 use pullmill_core::ports::store::Store;
 use pullmill_engine::agents::Agent;
+use pullmill_engine::agents::command::CommandAgent;
 use pullmill_engine::agents::pull::PullAgent;
 use pullmill_engine::agents::snippet::SnippetAgent;
 use pullmill_engine::effects::marker_key;
@@ -82,7 +83,17 @@ pub async fn engine(
         Arc::clone(&ports.blobs),
         forge.markers.clone(),
     ));
-    plans.extend([workflow::pull_review(), workflow::cleanup()]);
+    plans.extend([
+        workflow::pull_review(),
+        workflow::cleanup(),
+        workflow::comment_command(),
+    ]);
+    let commands: Arc<dyn Agent> = Arc::new(CommandAgent::new(
+        Arc::clone(&forge.read),
+        Arc::clone(&ports.blobs),
+        forge.markers.clone(),
+    ));
+    agents.push((workflow::command_agent(), commands));
     agents.push((workflow::pull_agent(), agent));
     Ok(Engine::new(ports, Settings::default(), plans, agents).with_forge(forge))
 }

@@ -189,3 +189,16 @@ impl GitHub {
 fn repo_path(repo: &RepoRef) -> String {
     format!("/repos/{}", repo.name)
 }
+
+/// A value in a path or a query, every byte that could mean something escaped.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

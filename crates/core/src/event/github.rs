@@ -1,9 +1,12 @@
 //! GitHub's webhooks: which of their fields count, and what an event is for.
 
-use super::{About, body_hash, digest_of};
+use super::{About, body_hash, comment, digest_of};
 use crate::id::TenantId;
 use crate::strict::{Strict, strict_structs};
 use crate::time::Timestamp;
+
+/// The name of events that Pullmill makes itself: a command asks for a review. No forge can send it, see [`read`].
+pub const OURS: &str = "pullmill.review";
 
 strict_structs! {
     /// The few fields that count. Everything else may be anything.
@@ -20,6 +23,7 @@ strict_structs! {
     }
     Numbered {
         id: Option<u64>,
+        login: Option<String>,
         account: Option<Account>,
     }
     Account {
@@ -45,6 +49,7 @@ strict_structs! {
     Comment {
         id: Option<u64>,
         body: Option<String>,
+        in_reply_to_id: Option<u64>,
     }
     CheckRun {
         pull_requests: Vec<PullRequest>,
@@ -112,7 +117,10 @@ pub fn read(event: &str, body: &str) -> Result<Read, serde_json::Error> {
     Ok(Read {
         tenant: tenant(&wire),
         semantic: semantic(event, action.as_deref(), &about, &wire),
-        purpose: purpose(event, action.as_deref(), about.pr_number.is_some()),
+        purpose: match event {
+            OURS => Err("no forge has this event"),
+            event => purpose(event, action.as_deref(), &about),
+        },
         action,
         about,
     })
@@ -137,6 +145,8 @@ fn about(wire: &Wire) -> About {
         .and_then(|run| run.pull_requests.first());
     let pull = wire.pull_request.as_ref().or(rechecked);
     let number = pull.and_then(|pull| pull.number);
+    let comment = wire.comment.as_ref();
+    let command = comment.and_then(|one| comment::line(one.body.as_deref()?));
     About {
         installation: wire.installation.as_ref().and_then(|one| one.id),
         repo_id: wire.repository.as_ref().and_then(|repo| repo.id),
@@ -149,6 +159,11 @@ fn about(wire: &Wire) -> About {
         head: pull.and_then(|pull| pull.head.as_ref()?.sha.clone()),
         updated_at: pull.and_then(|pull| Timestamp::parse(pull.updated_at.as_deref()?)),
         sender_id: wire.sender.as_ref().and_then(|one| one.id),
+        sender: command.and_then(|_| wire.sender.as_ref()?.login.clone()),
+        thread: command
+            .and(wire.comment.as_ref())
+            .and_then(|one| one.in_reply_to_id),
+        command: command.map(str::to_owned),
     }
 }
 
@@ -173,9 +188,15 @@ fn semantic(event: &str, action: Option<&str>, about: &About, wire: &Wire) -> Op
     }
 }
 
-/// What an event is for, or why it is ignored. `is_pull` says whether it is about a pull request.
-pub fn purpose(event: &str, action: Option<&str>, is_pull: bool) -> Result<Purpose, &'static str> {
+/// What an event is for, or why it is ignored.
+pub fn purpose(event: &str, action: Option<&str>, about: &About) -> Result<Purpose, &'static str> {
+    let is_pull = about.pr_number.is_some();
+    let command = match about.command {
+        Some(_) => Ok(Purpose::Command),
+        None => Err("the comment gives no command"),
+    };
     match (event, action.unwrap_or_default()) {
+        (OURS, _) => Ok(Purpose::Review),
         ("pull_request", "opened" | "reopened" | "synchronize" | "ready_for_review") => {
             Ok(Purpose::Review)
         }
@@ -183,8 +204,8 @@ pub fn purpose(event: &str, action: Option<&str>, is_pull: bool) -> Result<Purpo
         ("pull_request", "labeled" | "unlabeled" | "edited") => Ok(Purpose::Policy),
         ("pull_request_review_thread", _) => Ok(Purpose::Thread),
         ("deployment_status", _) => Ok(Purpose::Deployment),
-        ("pull_request_review_comment", "created") => Ok(Purpose::Command),
-        ("issue_comment", "created") if is_pull => Ok(Purpose::Command),
+        ("pull_request_review_comment", "created") => command,
+        ("issue_comment", "created") if is_pull => command,
         ("issue_comment", "created") => Err("the comment is on an issue, not on a pull request"),
         ("check_run", "rerequested") => Ok(Purpose::Recheck),
         ("installation" | "installation_repositories" | "installation_target", _) => {

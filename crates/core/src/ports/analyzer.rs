@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::assemble::BaselineEntry;
 use crate::change::{Change, RepoPath};
 use crate::review::Review;
 
@@ -39,6 +40,8 @@ pub struct Ground {
     pub baseline: Option<Bytes>,
     /// Rule files.
     pub rules: Vec<(RepoPath, Bytes)>,
+    /// Findings that were set aside on the pull request itself.
+    pub declined: Vec<BaselineEntry>,
     /// What could not be read, in words for the verdict.
     pub missing: Vec<String>,
 }

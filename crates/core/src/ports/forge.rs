@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{RepoPath, Status};
 use crate::effect::{Effect, Found};
+use crate::event::comment::Permission;
 use crate::hunk::Hunk;
 use crate::id::{RepoName, Sha};
 use crate::time::Monotonic;
@@ -58,8 +59,19 @@ pub struct Thread {
     pub id: String,
     /// Whether somebody has marked it as settled.
     pub is_resolved: bool,
+    /// The comment that began it.
+    pub comment: u64,
     /// What we said first, marker and all.
     pub body: String,
+}
+
+/// Somebody on a forge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Their number, which is what counts.
+    pub id: u64,
+    /// What they are called.
+    pub login: String,
 }
 
 /// What differs between two commits, seen from where they parted.
@@ -145,6 +157,9 @@ pub trait ForgeRead: Send + Sync {
         wanted: &[Wanted],
         at_most_each: u64,
     ) -> Result<Vec<Fetched>, ForgeError>;
+
+    /// Says what somebody may do to a repository now; nothing if that cannot be seen.
+    async fn permission(&self, repo: &RepoRef, user: &User) -> Result<Permission, ForgeError>;
 }
 
 /// Leave to send one effect, given after its intent is durable and for as long as nobody else may send it.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use pullmill_core::assemble::BaselineEntry;
 use pullmill_core::baseline;
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
 use pullmill_core::effect::{Earned, pull_name};
+use pullmill_core::event::Asked;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::policy;
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground};
@@ -17,7 +19,8 @@ use pullmill_core::ports::forge::{
 use pullmill_core::posting::{self, Shown};
 use pullmill_core::review::Review;
 use pullmill_core::stream::Told;
-use pullmill_core::task::Outcome;
+use pullmill_core::task::{Follows, Outcome};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{Agent, Work};
@@ -62,11 +65,12 @@ impl PullAgent {
             Outcome::Hopeless("the event names no pull request of an installation".to_owned())
         })?;
         let pull = self.forge.pull(&pull_ref).await.map_err(failed)?;
-        if let Some(reason) = unwanted(&pull) {
+        let input = Input::of(work);
+        if let Some(reason) = unwanted(&pull, &input) {
             return Ok(Outcome::Done {
                 result: json!({"skipped": reason, "head": pull.head}),
                 told: Vec::new(),
-                effects: Vec::new(),
+                follows: Follows::default(),
             });
         }
         let compared = self
@@ -74,7 +78,8 @@ impl PullAgent {
             .change(&pull_ref, &pull.base, &pull.head)
             .await
             .map_err(failed)?;
-        let (change, ground) = self.read(&pull_ref, &pull, &compared).await?;
+        let (change, mut ground) = self.read(&pull_ref, &pull, &compared).await?;
+        ground.declined.clone_from(&input.declined);
         let review = match self.analyzer.review_change(change, ground).await {
             Ok(review) => review,
             Err(error @ AnalyzerError::Unavailable(_)) => return Err(fault(&error)),
@@ -164,7 +169,10 @@ impl PullAgent {
         let kept = kept.await.map_err(|error| fault(&error))?;
         let name = pull_name(tenant, pull_ref);
         let read = |body: &str| self.markers.read_finding(&name, body);
-        let shown = Shown::of(&pull.threads, read);
+        let mut shown = Shown::of(&pull.threads, read);
+        let asked = Input::of(work).asked.unwrap_or_default();
+        shown.is_said_again = asked.is_full;
+        shown.agents = asked.agents;
         let mark = |fingerprint: &str| self.markers.finding(&name, fingerprint);
         let contents = posting::plan(review, &pull.head, &compared.files, &shown, mark);
         let earned = contents.into_iter().map(|content| Earned {
@@ -183,7 +191,7 @@ impl PullAgent {
                     "findings": review.findings.len(), "files": review.coverage.len(),
                 }),
             )],
-            effects: earned.collect(),
+            follows: earned.collect::<Vec<_>>().into(),
         })
     }
 }
@@ -197,10 +205,24 @@ impl Agent for PullAgent {
     }
 }
 
-fn unwanted(pull: &Pull) -> Option<&'static str> {
+/// What the lane hands over.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Input {
+    declined: Vec<BaselineEntry>,
+    asked: Option<Asked>,
+}
+
+impl Input {
+    fn of(work: &Work) -> Self {
+        serde_json::from_value(work.execution.input.clone()).unwrap_or_default()
+    }
+}
+
+fn unwanted(pull: &Pull, input: &Input) -> Option<&'static str> {
     if !pull.is_open {
         Some("it is closed")
-    } else if pull.is_draft {
+    } else if pull.is_draft && input.asked.is_none() {
         Some("it is a draft")
     } else {
         None
@@ -208,7 +230,7 @@ fn unwanted(pull: &Pull) -> Option<&'static str> {
 }
 
 /// Faults of others are waited out; a forge that refuses may change its mind, as when an installation is suspended.
-fn failed(error: ForgeError) -> Outcome {
+pub(super) fn failed(error: ForgeError) -> Outcome {
     match error {
         ForgeError::NotFound(_) => Outcome::Hopeless(error.to_string()),
         ForgeError::Limited(wait) => Outcome::Faulted {
@@ -219,7 +241,7 @@ fn failed(error: ForgeError) -> Outcome {
     }
 }
 
-fn fault(error: &dyn std::fmt::Display) -> Outcome {
+pub(super) fn fault(error: &dyn std::fmt::Display) -> Outcome {
     Outcome::Faulted {
         error: error.to_string(),
         retry_after: None,

@@ -9,7 +9,7 @@ use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Submission};
 use pullmill_core::ports::blob::{BlobClass, BlobError, BlobRef, Blobs};
 use pullmill_core::review::Review;
 use pullmill_core::stream::Told;
-use pullmill_core::task::Outcome;
+use pullmill_core::task::{Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -97,7 +97,7 @@ fn done(review: &Review, kept: &BlobRef) -> Outcome {
     });
     Outcome::Done {
         told: findings.collect(),
-        effects: Vec::new(),
+        follows: Follows::default(),
         result: json!({
             "verdict": review.verdict, "risk": review.risk, "findings": review.findings.len(), "review": kept,
         }),

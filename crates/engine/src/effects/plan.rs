@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use pullmill_core::body;
 use pullmill_core::effect::{Earned, Guard, Kind, Ledger, State, Target, Wish};
-use pullmill_core::execution::{Cause, Execution};
+use pullmill_core::execution::{Cause, Execution, Subject};
 use pullmill_core::id::{TenantId, uuid7};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
@@ -14,10 +14,11 @@ use pullmill_core::time::Timestamp;
 use serde_json::json;
 
 use super::Outgoing;
+use crate::workflow::review_name;
 use crate::{Engine, EngineError, sender_queue};
 
 /// An effect whose content is kept.
-pub(crate) struct Kept {
+pub(crate) struct KeptEffect {
     earned: Earned,
     blob: BlobRef,
 }
@@ -37,12 +38,12 @@ impl Engine {
         &self,
         tenant: &TenantId,
         effects: &[Earned],
-    ) -> Result<Vec<Kept>, EngineError> {
+    ) -> Result<Vec<KeptEffect>, EngineError> {
         let mut kept = Vec::with_capacity(effects.len());
         for earned in effects {
             let bytes = body::encode(&earned.content)?;
             let blob = self.ports.blobs.put(tenant, BlobClass::Result, bytes);
-            kept.push(Kept {
+            kept.push(KeptEffect {
                 earned: earned.clone(),
                 blob: blob.await?,
             });
@@ -55,7 +56,7 @@ impl Engine {
         &self,
         batch: &mut Batch,
         execution: &Execution,
-        effects: &[Kept],
+        effects: &[KeptEffect],
     ) -> Result<Vec<Told>, EngineError> {
         let mut told = Vec::new();
         let Some(subject) = execution.subject.as_ref().filter(|_| !effects.is_empty()) else {
@@ -83,10 +84,7 @@ impl Engine {
                 version: kept.earned.content.version(),
                 content: kept.blob.clone(),
                 execution: execution.id.clone(),
-                guard: Some(Guard {
-                    lane: subject.lane.clone(),
-                    workflow: execution.plan.workflow.clone(),
-                }),
+                guard: guard(execution, subject),
                 at: now,
             };
             let object = target.object(&kept.earned.content);
@@ -192,6 +190,15 @@ impl Engine {
             .then(|| now + self.settings.keep_executions);
         Ok(draft)
     }
+}
+
+/// A review is wanted for as long as it has its place on the lane; what else was asked for stays wanted.
+fn guard(execution: &Execution, subject: &Subject) -> Option<Guard> {
+    let workflow = &execution.plan.workflow;
+    (*workflow == review_name()).then(|| Guard {
+        lane: subject.lane.clone(),
+        workflow: workflow.clone(),
+    })
 }
 
 /// When a sender looks at its mailbox.

@@ -270,7 +270,7 @@ impl Engine {
             Err(QueueError::LeaseLost) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
-        let is_new = matches!(step, Step::Make);
+        let is_new = matches!(step, Step::Make) && !look.ledger.kind.is_idempotent();
         if !self.intend(forge, lease, &look, is_new).await? {
             // Something has changed: it is looked at anew.
             return Ok(true);

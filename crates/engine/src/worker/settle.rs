@@ -5,13 +5,13 @@ use pullmill_core::plan::StepPlan;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::queue::Lease;
 use pullmill_core::stream::Told;
-use pullmill_core::task::{Next, Outcome, Task};
+use pullmill_core::task::{Follows, Next, Outcome, Task};
 use pullmill_core::time::Timestamp;
 use serde_json::json;
 
 use super::{Handled, Settled};
 use crate::attempt::Attempts;
-use crate::effects::Kept;
+use crate::follow::Kept;
 use crate::{Engine, EngineError};
 
 impl Engine {
@@ -27,11 +27,11 @@ impl Engine {
         let random = self.ports.clock.random();
         let mut settled = task.clone();
         let next = settled.settle(outcome, lease.record.epoch, plan, now, random);
-        let (told, effects) = match outcome {
-            Outcome::Done { told, effects, .. } => (told.clone(), effects.as_slice()),
-            _ => (Vec::new(), [].as_slice()),
+        let (told, follows) = match outcome {
+            Outcome::Done { told, follows, .. } => (told.clone(), follows.clone()),
+            _ => (Vec::new(), Follows::default()),
         };
-        let kept = self.keep_effects(&task.tenant, effects).await?;
+        let kept = self.keep(&task.tenant, follows).await?;
         self.settle_as(lease, settled, next, told, &kept).await
     }
 
@@ -42,7 +42,7 @@ impl Engine {
         task: Task,
         next: Next,
         told: Vec<Told>,
-        effects: &[Kept],
+        follows: &Kept,
     ) -> Result<Handled, EngineError> {
         let mut attempts = Attempts::new(&self.ports);
         loop {
@@ -57,10 +57,7 @@ impl Engine {
             };
             let mut batch = Batch::at(now);
             let mut told = told.clone();
-            told.extend(
-                self.plan_effects(&mut batch, &loaded.execution, effects)
-                    .await?,
-            );
+            told.extend(self.follow(&mut batch, &loaded.execution, follows).await?);
             let decision = decide(&loaded.execution, event(&task, &next, told), now)?;
             let ended = Some(decision.execution.status).filter(|status| status.is_terminal());
             batch.push(Write::Put {

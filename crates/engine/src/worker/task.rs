@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{Handled, Settled};
 use crate::attempt::Attempts;
+use crate::follow::Kept;
 use crate::transition::Loaded;
 use crate::{Engine, EngineError};
 
@@ -80,7 +81,7 @@ impl Engine {
         }
         if let Some(next) = task.count_crashes(lease.record.epoch, &plan) {
             return Ok(Err(self
-                .settle_as(lease, task, next, Vec::new(), &[])
+                .settle_as(lease, task, next, Vec::new(), &Kept::default())
                 .await?));
         }
         if !self.agents.contains_key(&task.agent) {

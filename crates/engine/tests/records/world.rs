@@ -13,7 +13,7 @@ use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::{LeaseFrom, Queue};
 use pullmill_core::ports::store::{Draft, Key, Record, Store};
 use pullmill_core::retry::RetryLaw;
-use pullmill_core::task::Outcome;
+use pullmill_core::task::{Follows, Outcome};
 use pullmill_engine::agents::{Agent, Work};
 use pullmill_engine::submit::{Asker, Started};
 use pullmill_engine::worker::Handled;
@@ -30,7 +30,7 @@ impl Agent for Obliging {
         Outcome::Done {
             result: json!("done"),
             told: Vec::new(),
-            effects: Vec::new(),
+            follows: Follows::default(),
         }
     }
 }

@@ -97,7 +97,7 @@ impl Agent for ScriptedAgent {
         let done = Outcome::Done {
             result: json!({"by": work.task.step}),
             told: Vec::new(),
-            effects,
+            follows: effects.into(),
         };
         if self.is_calm.load(Ordering::Relaxed) {
             return done;

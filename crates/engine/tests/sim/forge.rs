@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pullmill_core::body;
 use pullmill_core::effect::{Content, Effect, Found, Kind, Ledger};
+use pullmill_core::event::comment::Permission;
 use pullmill_core::id::Sha;
 use pullmill_core::keys;
 use pullmill_core::ports::clock::Clock as _;
 use pullmill_core::ports::forge::{
     Compared, Fetched, ForgeError, ForgeRead, ForgeWrite, Permit, Pull, PullRef, RepoRef,
-    SendError, Wanted,
+    SendError, User, Wanted,
 };
 use pullmill_core::time::Timestamp;
 use pullmill_testkit::weak::WeakStore;
@@ -316,6 +317,10 @@ impl ForgeRead for Handle {
 
     async fn blobs(&self, _: &RepoRef, _: &[Wanted], _: u64) -> Result<Vec<Fetched>, ForgeError> {
         Ok(Vec::new())
+    }
+
+    async fn permission(&self, _: &RepoRef, _: &User) -> Result<Permission, ForgeError> {
+        Ok(Permission::Write)
     }
 }
 

@@ -88,15 +88,15 @@ fn the_same_seed_gives_the_same_run() {
 #[test]
 fn every_planted_mistake_is_found() {
     for sabotage in Sabotage::ALL {
-        let found = (0..CONTROL_SEEDS)
-            .find_map(|seed| Some((seed, run(seed, sabotage, &mut Coverage::default())?)));
+        // The mistake may be seen by another invariant first; its own has to see it, too.
+        let is_own = |reason: &String| reason.starts_with(sabotage.invariant());
+        let found = (0..CONTROL_SEEDS).find_map(|seed| {
+            let reason = run(seed, sabotage, &mut Coverage::default());
+            Some((seed, reason.filter(is_own)?))
+        });
         let Some((seed, reason)) = found else {
             panic!("{sabotage:?} was not found in {CONTROL_SEEDS} seeds");
         };
         println!("{sabotage:?}: seed {seed}: {reason}");
-        assert!(
-            reason.starts_with(sabotage.invariant()),
-            "{sabotage:?} was found as {reason}"
-        );
     }
 }

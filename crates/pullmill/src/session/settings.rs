@@ -52,6 +52,8 @@ pub struct Settings {
     pub user_rules: Vec<(RepoPath, String)>,
     /// What is known and set aside.
     pub baseline: Baseline,
+    /// What people have set aside on the pull request.
+    pub declined: Vec<BaselineEntry>,
 }
 
 impl Settings {
@@ -66,6 +68,7 @@ impl Settings {
             policy: read_policy(ground, overrides)?,
             user_rules: read_rules(ground)?,
             baseline,
+            declined: Vec::new(),
         })
     }
 
@@ -89,7 +92,7 @@ impl Settings {
         });
         assemble::Settings {
             policy: self.policy.clone(),
-            baseline: entries.collect(),
+            baseline: entries.chain(self.declined.iter().cloned()).collect(),
             ..assemble::Settings::default()
         }
     }

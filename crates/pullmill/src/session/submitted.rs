@@ -123,10 +123,11 @@ fn new_reviewer(ground: &Ground) -> Result<Reviewer, Failure> {
     let mut missing = ground.missing.clone();
     let read = settings::Ground::Read(ground);
     let settings = Settings::read(read, &Overrides::default());
-    let settings = settings.unwrap_or_else(|failure| {
+    let mut settings = settings.unwrap_or_else(|failure| {
         missing.push(failure.to_string());
         Settings::default()
     });
+    settings.declined.clone_from(&ground.declined);
     let limits = || Limits {
         children: 1,
         ..Limits::default()

@@ -2,15 +2,16 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use pullmill_core::event::comment::Permission;
 use pullmill_core::id::Sha;
 use pullmill_core::ports::forge::{
-    Compared, Fetched, ForgeError, ForgeRead, Pull, PullRef, RepoRef, Thread, Wanted,
+    Compared, Fetched, ForgeError, ForgeRead, Pull, PullRef, RepoRef, Thread, User, Wanted,
 };
 use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 
 use super::http::Ask;
-use super::{GitHub, MAX_PAGES, Reader, repo_path};
+use super::{GitHub, MAX_PAGES, Reader, encoded, repo_path};
 
 const PULL: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
@@ -18,7 +19,7 @@ const PULL: &str = "query($owner: String!, $name: String!, $number: Int!, $after
       title state isDraft isCrossRepository baseRefOid headRefOid
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
-        nodes { id isResolved comments(first: 1) { nodes { body viewerDidAuthor } } }
+        nodes { id isResolved comments(first: 1) { nodes { databaseId body viewerDidAuthor } } }
       }
     }
   }
@@ -95,6 +96,25 @@ impl ForgeRead for GitHub {
             });
         }
         Ok(fetched)
+    }
+
+    async fn permission(&self, repo: &RepoRef, user: &User) -> Result<Permission, ForgeError> {
+        let login = encoded(&user.login);
+        let path = format!("{}/collaborators/{login}/permission", repo_path(repo));
+        let answer = match self.get(Reader::agent(repo), &path).await {
+            Err(ForgeError::NotFound(_)) => return Ok(Permission::None),
+            answer => answer?,
+        };
+        // The name may belong to somebody else by now.
+        if answer["user"]["id"].as_u64() != Some(user.id) {
+            return Ok(Permission::None);
+        }
+        Ok(match answer["permission"].as_str() {
+            Some("admin") => Permission::Admin,
+            Some("write") => Permission::Write,
+            Some("read") => Permission::Read,
+            _ => Permission::None,
+        })
     }
 }
 
@@ -220,6 +240,7 @@ fn thread(node: &Value) -> Option<Thread> {
     (first["viewerDidAuthor"] == true).then(|| Thread {
         id: node["id"].as_str().unwrap_or_default().to_owned(),
         is_resolved: node["isResolved"] == true,
+        comment: first["databaseId"].as_u64().unwrap_or(0),
         body: first["body"].as_str().unwrap_or_default().to_owned(),
     })
 }

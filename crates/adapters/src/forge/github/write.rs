@@ -3,18 +3,21 @@
 use async_trait::async_trait;
 use hyper::Method;
 use pullmill_core::effect::{
-    ANNOTATIONS_AT_ONCE, Annotation, Check, Content, Effect, Found, InlineComment, Kind, Level,
+    ANNOTATIONS_AT_ONCE, Annotation, Check, CommentRef, Content, Effect, Found, InlineComment,
+    Kind, Level,
 };
 use pullmill_core::ports::forge::{ForgeError, ForgeWrite, Permit, SendError};
 use serde_json::{Value, json};
 
 use super::answer::{self, Failed};
 use super::http::Ask;
-use super::{GitHub, Reader, TIMES, repo_path};
+use super::{GitHub, Reader, TIMES, encoded, repo_path};
 
 const RESOLVED: &str =
     "query($id: ID!) { node(id: $id) { ... on PullRequestReviewThread { id isResolved } } }";
 const RESOLVE: &str = "mutation($id: ID!) { resolveReviewThread(input: {threadId: $id}) { thread { id isResolved } } }";
+/// The reaction that says that a comment was read.
+const EYES: &str = "eyes";
 /// What is left of something that was posted twice and cannot be deleted.
 const TWICE: &str = "This was posted twice; the other one counts.";
 
@@ -26,6 +29,12 @@ impl ForgeWrite for GitHub {
             Content::Review { .. } => self.find_reviews(effect).await,
             Content::Check(check) => self.find_checks(effect, check).await,
             Content::Resolve { thread } => self.find_thread(effect, thread).await,
+            Content::Reply { to, body } => match to.thread {
+                Some(_) => self.find_answers(effect, body).await,
+                None => self.find_summaries(effect, body).await,
+            },
+            Content::Reaction { to } => self.find_eyes(effect, to).await,
+            Content::Labels { family, wanted } => self.find_labels(effect, family, wanted).await,
         }
     }
 
@@ -35,12 +44,26 @@ impl ForgeWrite for GitHub {
         let number = effect.target.pull.number;
         let head = &effect.target.head;
         let sent = match (&effect.content, replaces) {
-            (Content::Summary { body }, None) => {
+            (Content::Summary { body }, None)
+            | (
+                Content::Reply {
+                    body,
+                    to: CommentRef { thread: None, .. },
+                },
+                None,
+            ) => {
                 let path = format!("{repo}/issues/{number}/comments");
                 let body = json!({"body": marked(body, effect)});
                 self.write(permit, Method::POST, path, body).await
             }
-            (Content::Summary { body }, Some(found)) => {
+            (Content::Summary { body }, Some(found))
+            | (
+                Content::Reply {
+                    body,
+                    to: CommentRef { thread: None, .. },
+                },
+                Some(found),
+            ) => {
                 let path = format!("{repo}/issues/comments/{}", found.id);
                 let body = json!({"body": marked(body, effect)});
                 self.write(permit, Method::PATCH, path, body).await
@@ -66,6 +89,37 @@ impl ForgeWrite for GitHub {
                 self.write(permit, Method::PATCH, path, body).await
             }
             (Content::Resolve { thread }, _) => self.resolve(permit, thread).await,
+            (Content::Reply { body, to }, None) => {
+                let thread = to.thread.unwrap_or(to.id);
+                let path = format!("{repo}/pulls/{number}/comments/{thread}/replies");
+                let body = json!({"body": marked(body, effect)});
+                self.write(permit, Method::POST, path, body).await
+            }
+            (Content::Reply { body, .. }, Some(found)) => {
+                let path = format!("{repo}/pulls/comments/{}", found.id);
+                let body = json!({"body": marked(body, effect)});
+                self.write(permit, Method::PATCH, path, body).await
+            }
+            (Content::Reaction { to }, _) => {
+                let path = reactions(&repo, to);
+                self.write(permit, Method::POST, path, json!({"content": EYES}))
+                    .await
+            }
+            (Content::Labels { .. }, found) => {
+                let labels = format!("{repo}/issues/{number}/labels");
+                let step = found.map(|found| found.id.as_str()).unwrap_or_default();
+                match step.split_once(':') {
+                    Some(("remove", label)) => {
+                        let path = format!("{labels}/{}", encoded(label));
+                        self.write(permit, Method::DELETE, path, Value::Null).await
+                    }
+                    Some((_, label)) => {
+                        self.write(permit, Method::POST, labels, json!({"labels": [label]}))
+                            .await
+                    }
+                    None => Ok(Value::Null),
+                }
+            }
         };
         match sent {
             Ok(answer) => as_sent(effect, &answer, replaces),
@@ -89,7 +143,8 @@ impl ForgeWrite for GitHub {
                 let body = json!({"external_id": "retracted"});
                 self.write(permit, Method::PATCH, path, body).await
             }
-            Kind::Resolve => Ok(Value::Null),
+            Kind::Reply => self.retract_reply(permit, found).await,
+            Kind::Resolve | Kind::Reaction | Kind::Labels => Ok(Value::Null),
         };
         match retracted {
             Ok(_) | Err(Failed::NotFound(_)) => Ok(()),
@@ -175,6 +230,82 @@ impl GitHub {
             .collect())
     }
 
+    /// Our answers in conversations at lines.
+    async fn find_answers(&self, effect: &Effect, body: &str) -> Result<Vec<Found>, ForgeError> {
+        let account = format!("{}[bot]", self.slug().await?);
+        let pull = &effect.target.pull;
+        let path = format!("{}/pulls/{}/comments", repo_path(&pull.repo), pull.number);
+        let comments = self.all(Reader::sender(&pull.repo), &path, None).await?;
+        let wanted = normal(&marked(body, effect));
+        let ours = comments.iter().filter(|comment| {
+            comment["user"]["login"] == account.as_str() && has_marker(comment, effect)
+        });
+        let found = ours.filter_map(|comment| {
+            let body = comment["body"].as_str().unwrap_or_default();
+            found(comment, 1, normal(body) == wanted)
+        });
+        Ok(oldest_first(found.collect()))
+    }
+
+    async fn find_eyes(&self, effect: &Effect, to: &CommentRef) -> Result<Vec<Found>, ForgeError> {
+        let account = format!("{}[bot]", self.slug().await?);
+        let repo = &effect.target.pull.repo;
+        let path = format!("{}?content={EYES}", reactions(&repo_path(repo), to));
+        let all = self.all(Reader::sender(repo), &path, None).await?;
+        let ours = all
+            .iter()
+            .filter(|one| one["user"]["login"] == account.as_str());
+        Ok(ours.filter_map(|one| found(one, 1, true)).take(1).collect())
+    }
+
+    /// What is to be done next about the labels of a family; one request does one of them.
+    async fn find_labels(
+        &self,
+        effect: &Effect,
+        family: &str,
+        wanted: &[String],
+    ) -> Result<Vec<Found>, ForgeError> {
+        let pull = &effect.target.pull;
+        let path = format!("{}/issues/{}/labels", repo_path(&pull.repo), pull.number);
+        let labels = self.all(Reader::sender(&pull.repo), &path, None).await?;
+        let names: Vec<&str> = labels
+            .iter()
+            .filter_map(|label| label["name"].as_str())
+            .collect();
+        let mut excess = names.iter().filter(|name| {
+            name.starts_with(family) && !wanted.iter().any(|wanted| wanted == *name)
+        });
+        let mut lack = wanted
+            .iter()
+            .filter(|wanted| !names.contains(&wanted.as_str()));
+        let id = match (excess.next(), lack.next()) {
+            (Some(name), _) => format!("remove:{name}"),
+            (None, Some(name)) => format!("add:{name}"),
+            (None, None) => String::new(),
+        };
+        Ok(vec![Found {
+            is_current: id.is_empty(),
+            id,
+            parts: 0,
+        }])
+    }
+
+    async fn retract_reply(&self, permit: &Permit, found: &Found) -> Result<Value, Failed> {
+        let effect = permit.effect();
+        let repo = repo_path(&effect.target.pull.repo);
+        let place = match &effect.content {
+            Content::Reply {
+                to: CommentRef {
+                    thread: Some(_), ..
+                },
+                ..
+            } => "pulls",
+            _ => "issues",
+        };
+        let path = format!("{repo}/{place}/comments/{}", found.id);
+        self.write(permit, Method::DELETE, path, Value::Null).await
+    }
+
     async fn resolve(&self, permit: &Permit, thread: &str) -> Result<Value, Failed> {
         let body = json!({"query": RESOLVE, "variables": {"id": thread}});
         let ask = Ask {
@@ -235,6 +366,16 @@ impl GitHub {
         serde_json::from_slice(&answer.body)
             .map_err(|error| Failed::Lost(format!("its answer is no JSON: {error}")))
     }
+}
+
+/// The reactions to a comment.
+fn reactions(repo: &str, to: &CommentRef) -> String {
+    let place = if to.thread.is_some() {
+        "pulls"
+    } else {
+        "issues"
+    };
+    format!("{repo}/{place}/comments/{}/reactions", to.id)
 }
 
 /// Later tries get more time.
@@ -326,6 +467,14 @@ impl ExternalId {
 
 /// What is there after a request was done.
 fn as_sent(effect: &Effect, answer: &Value, replaces: Option<&Found>) -> Result<Found, SendError> {
+    if effect.content.kind() == Kind::Labels {
+        // Another look says what is left to be done.
+        return Ok(Found {
+            id: String::new(),
+            parts: 0,
+            is_current: false,
+        });
+    }
     let id = match answer["id"].as_u64() {
         Some(id) => id.to_string(),
         None => match answer["id"].as_str() {
@@ -341,17 +490,4 @@ fn as_sent(effect: &Effect, answer: &Value, replaces: Option<&Found>) -> Result<
         is_current: done == parts,
         parts: done,
     })
-}
-
-/// A value in a query, every byte that could mean something escaped.
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -1,0 +1,310 @@
+//! The agent that carries out commands of comments: asks who may do it, and says what follows. It cannot write.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pullmill_core::assemble::BaselineEntry;
+use pullmill_core::change::RepoPath;
+use pullmill_core::decided::Choice;
+use pullmill_core::effect::{CommentRef, Content, Earned, pull_name};
+use pullmill_core::event::Asked;
+use pullmill_core::event::comment::{self, Command, Permission};
+use pullmill_core::marker::MarkerKey;
+use pullmill_core::policy;
+use pullmill_core::ports::blob::{BlobRef, Blobs};
+use pullmill_core::ports::forge::{Fetched, ForgeRead, Pull, PullRef, User, Wanted};
+use pullmill_core::reply;
+use pullmill_core::review::Review;
+use pullmill_core::risk::Risk;
+use pullmill_core::stream::Told;
+use pullmill_core::task::{Follows, Outcome};
+use pullmill_core::verdict::Verdict;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::pull::{failed, fault};
+use super::{Agent, Work};
+
+/// Largest review that is read.
+const MAX_REVIEW: u64 = 64 << 20;
+/// Largest configuration that is read.
+const MAX_CONFIG: u64 = policy::MAX_BYTES as u64;
+/// Conversations that one command settles.
+const MAX_SETTLED: usize = 50;
+/// How our labels of risk begin.
+const RISK: &str = "risk: ";
+
+/// Carries out commands.
+pub struct CommandAgent {
+    forge: Arc<dyn ForgeRead>,
+    blobs: Arc<dyn Blobs>,
+    markers: MarkerKey,
+}
+
+/// What the lane hands over.
+#[derive(Deserialize)]
+struct Input {
+    command: Said,
+    #[serde(default)]
+    latest: Option<Latest>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    line: String,
+    comment: u64,
+    thread: Option<u64>,
+    is_at_line: bool,
+    user: u64,
+    login: String,
+}
+
+/// What the last review gave.
+#[derive(Deserialize)]
+struct Latest {
+    verdict: Verdict,
+    risk: Risk,
+    head: String,
+    review: BlobRef,
+}
+
+/// A command with everything it is about.
+struct Case<'a> {
+    pull_ref: &'a PullRef,
+    pull: &'a Pull,
+    said: &'a Said,
+    latest: Option<&'a Latest>,
+    name: String,
+}
+
+impl CommandAgent {
+    /// An agent that reads a forge.
+    pub fn new(forge: Arc<dyn ForgeRead>, blobs: Arc<dyn Blobs>, markers: MarkerKey) -> Self {
+        Self {
+            forge,
+            blobs,
+            markers,
+        }
+    }
+
+    async fn carry_out(&self, work: &Work) -> Result<Outcome, Outcome> {
+        let hopeless = |error: &dyn std::fmt::Display| {
+            Outcome::Hopeless(format!("the command cannot be read: {error}"))
+        };
+        let input: Input = serde_json::from_value(work.execution.input.clone())
+            .map_err(|error| hopeless(&error))?;
+        let subject = work.execution.subject.as_ref();
+        let pull_ref = subject.and_then(|subject| subject.pull());
+        let pull_ref = pull_ref.ok_or_else(|| hopeless(&"it names no pull request"))?;
+        let said = &input.command;
+        let user = User {
+            id: said.user,
+            login: said.login.clone(),
+        };
+        // Asked when it runs, not when it was written.
+        let has = self
+            .forge
+            .permission(&pull_ref.repo, &user)
+            .await
+            .map_err(failed)?;
+        if has == Permission::None {
+            let told = Told::new("command.denied", json!({"user": said.user, "has": has}));
+            return Ok(done("denied", vec![told], Follows::default()));
+        }
+        let pull = self.forge.pull(&pull_ref).await.map_err(failed)?;
+        let case = Case {
+            name: pull_name(&work.execution.tenant, &pull_ref),
+            pull_ref: &pull_ref,
+            pull: &pull,
+            said,
+            latest: input.latest.as_ref(),
+        };
+        let mut follows = match comment::parse(&said.line) {
+            Err(misread) => case.reply(reply::misread(&misread)),
+            Ok(command) if has < command.needs() => {
+                case.reply(reply::forbidden(command.needs(), has))
+            }
+            Ok(command) => self.run_command(&case, command).await?,
+        };
+        let eyes = Content::Reaction { to: case.comment() };
+        follows.effects.insert(0, case.earned(eyes));
+        let told = Told::new(
+            "command.done",
+            json!({"user": said.user, "line": said.line}),
+        );
+        Ok(done("done", vec![told], follows))
+    }
+
+    async fn run_command(&self, case: &Case<'_>, command: Command) -> Result<Follows, Outcome> {
+        Ok(match command {
+            Command::Help => case.reply(reply::help()),
+            Command::NeedsModel(word) => case.reply(reply::needs_model(word)),
+            Command::Missing(word) => case.reply(reply::missing(word)),
+            Command::ExplainRisk => case.reply(match case.latest {
+                Some(latest) => reply::explain_risk(&latest.verdict, &latest.risk, &latest.head),
+                None => reply::nothing("there is no review yet"),
+            }),
+            Command::Config => case.reply(reply::config(self.config(case).await?.as_deref())),
+            Command::Review { agents } => case.review(false, agents),
+            Command::FullReview => case.review(true, Vec::new()),
+            Command::Pause => Follows {
+                choices: vec![Choice::Pause(case.said.login.clone())],
+                ..Follows::default()
+            },
+            Command::Resume => Follows {
+                choices: vec![Choice::Resume],
+                ..case.review(false, Vec::new())
+            },
+            Command::Labels => match case.latest {
+                Some(latest) => case.effects(vec![Content::Labels {
+                    family: RISK.to_owned(),
+                    wanted: vec![format!("{RISK}{}", latest.risk.level.word())],
+                }]),
+                None => case.reply(reply::nothing("there is no review yet")),
+            },
+            Command::Resolve => self.resolve(case),
+            Command::Ignore { finding, reason } => {
+                self.ignore(case, finding.as_deref(), &reason).await?
+            }
+        })
+    }
+
+    async fn config(&self, case: &Case<'_>) -> Result<Option<Vec<u8>>, Outcome> {
+        let path = RepoPath::from(policy::FILE_NAME);
+        let wanted = [Wanted::File(case.pull.base.clone(), path)];
+        let fetched = self.forge.blobs(&case.pull_ref.repo, &wanted, MAX_CONFIG);
+        Ok(match fetched.await.map_err(failed)?.pop() {
+            Some(Fetched::File(bytes)) => Some(bytes.to_vec()),
+            _ => None,
+        })
+    }
+
+    fn resolve(&self, case: &Case<'_>) -> Follows {
+        let ours = case.pull.threads.iter().filter(|thread| {
+            !thread.is_resolved
+                && self
+                    .markers
+                    .read_finding(&case.name, &thread.body)
+                    .is_some()
+        });
+        let settled: Vec<Content> = ours
+            .take(MAX_SETTLED)
+            .map(|thread| Content::Resolve {
+                thread: thread.id.clone(),
+            })
+            .collect();
+        match settled.is_empty() {
+            true => case.reply(reply::nothing("no conversation of ours is open")),
+            false => case.effects(settled),
+        }
+    }
+
+    /// Sets a finding aside: the one its conversation is about, or the one that is named.
+    async fn ignore(
+        &self,
+        case: &Case<'_>,
+        named: Option<&str>,
+        reason: &str,
+    ) -> Result<Follows, Outcome> {
+        let thread = case.said.thread.and_then(|root| {
+            let mut threads = case.pull.threads.iter();
+            threads.find(|thread| thread.comment == root)
+        });
+        let of_thread =
+            thread.and_then(|thread| self.markers.read_finding(&case.name, &thread.body));
+        let Some(latest) = case.latest else {
+            return Ok(case.reply(reply::nothing("there is no review yet")));
+        };
+        let bytes = self.blobs.get(&latest.review, MAX_REVIEW).await;
+        let bytes = bytes.map_err(|error| fault(&error))?;
+        let review: Review = serde_json::from_slice(&bytes)
+            .map_err(|error| Outcome::Failed(format!("the review cannot be read: {error}")))?;
+        let mut findings = review.findings.iter().filter(|finding| {
+            let is_of_thread = of_thread.as_ref() == Some(&finding.fingerprint);
+            let is_named = |name: &str| name.len() >= 6 && finding.fingerprint.starts_with(name);
+            named.map_or(is_of_thread, is_named)
+        });
+        let (Some(finding), None) = (findings.next(), findings.next()) else {
+            return Ok(case.reply(reply::no_finding()));
+        };
+        let login = &case.said.login;
+        let entry = BaselineEntry {
+            fingerprint: finding.fingerprint.clone(),
+            rule: finding.rule.clone(),
+            path: finding.location.path.clone(),
+            reason: format!("{login}: {reason}"),
+        };
+        let mut contents = vec![case.answer(reply::declined(&finding.rule, login))];
+        contents.extend(thread.map(|thread| Content::Resolve {
+            thread: thread.id.clone(),
+        }));
+        Ok(Follows {
+            choices: vec![Choice::Decline(entry)],
+            effects: case.effects(contents).effects,
+            ..case.review(false, Vec::new())
+        })
+    }
+}
+
+impl Case<'_> {
+    fn comment(&self) -> CommentRef {
+        CommentRef {
+            id: self.said.comment,
+            thread: self
+                .said
+                .is_at_line
+                .then(|| self.said.thread.unwrap_or(self.said.comment)),
+        }
+    }
+
+    fn earned(&self, content: Content) -> Earned {
+        Earned {
+            head: self.pull.head.clone(),
+            content,
+        }
+    }
+
+    fn effects(&self, contents: Vec<Content>) -> Follows {
+        let earned: Vec<Earned> = contents.into_iter().map(|one| self.earned(one)).collect();
+        earned.into()
+    }
+
+    fn answer(&self, body: String) -> Content {
+        Content::Reply {
+            to: self.comment(),
+            body,
+        }
+    }
+
+    fn reply(&self, body: String) -> Follows {
+        self.effects(vec![self.answer(body)])
+    }
+
+    fn review(&self, is_full: bool, agents: Vec<String>) -> Follows {
+        Follows {
+            review: Some(Asked {
+                by: format!("command-{}", self.said.comment),
+                is_full,
+                agents,
+            }),
+            ..Follows::default()
+        }
+    }
+}
+
+fn done(word: &str, told: Vec<Told>, follows: Follows) -> Outcome {
+    Outcome::Done {
+        result: json!({"command": word}),
+        told,
+        follows,
+    }
+}
+
+#[async_trait]
+impl Agent for CommandAgent {
+    async fn run(&self, work: &Work) -> Outcome {
+        match self.carry_out(work).await {
+            Ok(outcome) | Err(outcome) => outcome,
+        }
+    }
+}
