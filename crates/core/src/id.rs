@@ -114,6 +114,12 @@ id!(
 );
 
 impl TenantId {
+    /// The tenant of what all tenants share.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self("-".to_owned())
+    }
+
     /// The tenant of everything that belongs to no forge account.
     #[must_use]
     pub fn local() -> Self {

@@ -181,6 +181,15 @@ pub fn effects_by_state(tenant: &TenantId, state: &str) -> String {
     format!("T#{tenant}#FX#{state}")
 }
 
+/// The second half of the reconciler.
+pub const RECONCILER: &str = "RECONCILER";
+
+/// Who looks for deliveries that failed; there is one for all tenants.
+#[must_use]
+pub fn reconciler() -> Key {
+    Key::new("T#-#APP", RECONCILER)
+}
+
 /// The key of markers, which all tenants share.
 #[must_use]
 pub fn marker_key() -> Key {

@@ -6,6 +6,7 @@ mod plan;
 mod sender;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pullmill_core::effect::SendLaw;
 use pullmill_core::marker::MarkerKey;
@@ -30,6 +31,8 @@ pub struct Forge {
     pub send: SendLaw,
     /// How fast it may go.
     pub pace: PaceLaw,
+    /// How often deliveries that failed are looked for; never if it is nothing.
+    pub reconcile: Duration,
 }
 
 /// An item in the mailbox of a sender: which object wants attention, and when.

@@ -9,6 +9,7 @@ mod follow;
 pub mod ingress;
 mod lane;
 pub mod operate;
+mod reconcile;
 pub mod replay;
 pub mod submit;
 pub mod sweep;

@@ -69,6 +69,8 @@ impl Engine {
             self.handle_lane(lease).await?
         } else if sk == keys::SENDER {
             self.handle_sender(lease).await?
+        } else if sk == keys::RECONCILER {
+            self.handle_reconciler(lease).await?
         } else if sk.starts_with(keys::TIMERS) {
             self.handle_timer(lease).await?
         } else {

@@ -30,6 +30,8 @@ pub(crate) struct Request<'r> {
 pub(crate) enum Yes {
     Json(u16, Value),
     Raw(bytes::Bytes),
+    /// A page, and where the next one begins.
+    Linked(Value, Option<u64>),
     Nothing,
 }
 
@@ -39,6 +41,46 @@ fn no<T>(status: u16, message: &str) -> Result<T, No> {
 
 fn missing() -> No {
     (404, "Not Found".to_owned())
+}
+
+/// Attempts to deliver, newest first, page by page.
+fn attempts(state: &State, query: &str) -> Yes {
+    let number = |name: &str, or: u64| {
+        parameter(query, name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(or)
+    };
+    let (size, before) = (
+        number("per_page", 30).clamp(1, 100),
+        number("cursor", u64::MAX),
+    );
+    let mut older = state.attempts.iter().rev().filter(|one| one.id < before);
+    let page: Vec<Value> = older
+        .by_ref()
+        .take(usize::try_from(size).unwrap_or(100))
+        .filter_map(|one| {
+            let delivery = state.deliveries.get(one.delivery)?;
+            Some(json!({
+                "id": one.id, "guid": delivery.id, "event": delivery.event, "action": delivery.action,
+                "delivered_at": crate::state::rfc3339(one.at), "status_code": one.status,
+                "status": if (200..300).contains(&one.status) { "OK" } else { "failed" },
+            }))
+        })
+        .collect();
+    let last = page.last().and_then(|one| one["id"].as_u64());
+    let next = older.next().and(last);
+    Yes::Linked(json!(page), next)
+}
+
+fn attempt_again(state: &mut State, id: &str) -> Result<Yes, No> {
+    let wanted: u64 = id.parse().map_err(|_| missing())?;
+    let attempt = state
+        .attempts
+        .iter()
+        .find(|one| one.id == wanted)
+        .ok_or_else(missing)?;
+    state.again.push(attempt.delivery);
+    Ok(Yes::Json(202, json!({})))
 }
 
 fn lines(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> Result<Yes, No> {
@@ -193,6 +235,10 @@ pub(crate) fn answer(state: &mut State, caller: &Caller, request: &Request<'_>) 
         {
             let token = give_token(state, id, &request.body)?;
             return Ok(Yes::Json(201, token));
+        }
+        (Caller::App, ["app", "hook", "deliveries"]) => return Ok(attempts(state, request.query)),
+        (Caller::App, ["app", "hook", "deliveries", id, "attempts"]) => {
+            return attempt_again(state, id);
         }
         (Caller::App, _) => return no(401, "Bad credentials"),
         (Caller::Installation(token), _) => token.clone(),

@@ -106,11 +106,13 @@ async fn answer(
         body: serde_json::from_slice(&bytes).unwrap_or_default(),
         is_raw: header("accept").is_some_and(|accept| accept.contains("raw")),
     };
+    let shared = Arc::clone(&state);
     let outcome = {
         let mut state = lock(&state);
         let outcome = decide(&mut state, header("authorization"), &asked);
         let status = match &outcome {
             Outcome::Answer(status, ..) => *status,
+            Outcome::Linked(..) => 200,
             Outcome::Slow(_) | Outcome::Cut => 0,
         };
         state.asked.push(Asked {
@@ -125,6 +127,10 @@ async fn answer(
             at,
             status,
         });
+        for number in std::mem::take(&mut state.again) {
+            let state = Arc::clone(&shared);
+            tokio::spawn(async move { crate::webhook::send(&state, number).await });
+        }
         outcome
     };
     match outcome {
@@ -135,6 +141,18 @@ async fn answer(
                 .header("content-type", "application/json; charset=utf-8");
             if let Some(wait) = wait {
                 response = response.header("retry-after", wait);
+            }
+            response
+                .body(Full::new(bytes).boxed_unsync())
+                .map_err(|_| Cut)
+        }
+        Outcome::Linked(bytes, next) => {
+            let mut response = hyper::Response::builder().status(200);
+            if let Some(cursor) = next {
+                let link = format!(
+                    "<http://localhost/app/hook/deliveries?per_page=100&cursor={cursor}>; rel=\"next\""
+                );
+                response = response.header("link", link);
             }
             response
                 .body(Full::new(bytes).boxed_unsync())
@@ -160,6 +178,8 @@ async fn answer(
 enum Outcome {
     Answer(u16, Option<u64>, Bytes),
     Slow(Bytes),
+    /// A page, and where the next one begins.
+    Linked(Bytes, Option<u64>),
     Cut,
 }
 
@@ -217,6 +237,7 @@ fn plain(state: &mut State, caller: &Caller, asked: &Request<'_>) -> Outcome {
         Ok(Yes::Json(status, value)) => {
             Outcome::Answer(status, None, Bytes::from(Value::to_string(&value)))
         }
+        Ok(Yes::Linked(value, next)) => Outcome::Linked(Bytes::from(value.to_string()), next),
         Ok(Yes::Raw(bytes)) => Outcome::Answer(200, None, bytes),
         Ok(Yes::Nothing) => Outcome::Answer(204, None, Bytes::new()),
         Err((status, message)) => says(status, &message),

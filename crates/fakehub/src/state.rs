@@ -150,6 +150,16 @@ impl Delivery {
     }
 }
 
+/// An attempt to deliver a webhook.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) id: u64,
+    /// Its place in the list of deliveries.
+    pub(crate) delivery: usize,
+    pub(crate) status: u16,
+    pub(crate) at: SystemTime,
+}
+
 /// A request that came.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -174,6 +184,10 @@ pub(crate) struct State {
     pub(crate) token_life: Duration,
     pub(crate) is_suspended: bool,
     pub(crate) deliveries: Vec<Delivery>,
+    /// Attempts to deliver them, oldest first.
+    pub(crate) attempts: Vec<Attempt>,
+    /// What is to be sent again.
+    pub(crate) again: Vec<usize>,
     pub(crate) webhook: Option<(String, Secrets)>,
     pub(crate) faults: Vec<Fault>,
     /// How long lists do not show what was made.
@@ -194,6 +208,8 @@ impl State {
             token_life: TOKEN_LIFE,
             is_suspended: false,
             deliveries: Vec::new(),
+            attempts: Vec::new(),
+            again: Vec::new(),
             webhook: None,
             faults: Vec::new(),
             stale: Duration::ZERO,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::app::INSTALLATION;
-use crate::state::{Delivery, State, person, rfc3339};
+use crate::state::{Attempt, Delivery, State, person, rfc3339};
 
 /// How long GitHub waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,9 +110,17 @@ pub(crate) async fn send(state: &Arc<Mutex<State>>, number: usize) -> u16 {
     let signature = secrets.sign(&delivery.body).unwrap_or_default();
     let sent = tokio::time::timeout(PATIENCE, post(&url, &delivery, &signature)).await;
     let status = sent.ok().flatten().unwrap_or(0);
-    if let Some(delivery) = lock().deliveries.get_mut(number) {
+    let mut state = lock();
+    if let Some(delivery) = state.deliveries.get_mut(number) {
         delivery.answers.push(status);
     }
+    let attempt = Attempt {
+        id: state.next_id(),
+        delivery: number,
+        status,
+        at: SystemTime::now(),
+    };
+    state.attempts.push(attempt);
     status
 }
 

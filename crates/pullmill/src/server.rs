@@ -69,6 +69,12 @@ impl Server {
             loops.spawn(Arc::clone(&acceptor).serve_owner(owner));
         }
         work::start(&door, self.reviews, &tasks);
+        if let Err(error) = door.engine.reconcile_soon().await {
+            tracing::warn!(
+                event = "reconcile.failed",
+                "Deliveries that failed are not looked for: {error}"
+            );
+        }
         // Whoever hears that the server is ready may tell it to end at once.
         let mut signals = Signals::listen()?;
         ready(address);

@@ -58,6 +58,8 @@ pub struct ForgeAddress {
     pub is_paced: bool,
     /// How long it may take to show what was made.
     pub stale: Duration,
+    /// How often deliveries that failed are looked for.
+    pub reconcile: Duration,
 }
 
 /// Opens a place and puts an engine on it. `reviews` is how many run at a time; without a forge no pull request is reviewed.
@@ -122,6 +124,7 @@ async fn github(address: ForgeAddress, ports: &Ports) -> Result<Forge, Failure> 
         markers: markers.map_err(|error| Failure::new(Status::Io, error))?,
         send,
         pace,
+        reconcile: address.reconcile,
     })
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod auth;
 mod compare;
+mod deliveries;
 mod http;
 mod read;
 mod write;

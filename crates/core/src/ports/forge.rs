@@ -11,7 +11,7 @@ use crate::effect::{Effect, Found};
 use crate::event::comment::Permission;
 use crate::hunk::Hunk;
 use crate::id::{RepoName, Sha};
-use crate::time::Monotonic;
+use crate::time::{Monotonic, Timestamp};
 
 /// A repository on a forge, and the installation through which it is reached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +63,19 @@ pub struct Thread {
     pub comment: u64,
     /// What we said first, marker and all.
     pub body: String,
+}
+
+/// One attempt of a forge to deliver an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The forge's name for the attempt.
+    pub id: u64,
+    /// The delivery, the same for all its attempts.
+    pub delivery: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Whether it was answered with success.
+    pub is_good: bool,
 }
 
 /// Somebody on a forge.
@@ -158,6 +171,9 @@ pub trait ForgeRead: Send + Sync {
         at_most_each: u64,
     ) -> Result<Vec<Fetched>, ForgeError>;
 
+    /// Lists attempts to deliver something to us since a time, newest first.
+    async fn attempts(&self, since: Timestamp) -> Result<Vec<Attempt>, ForgeError>;
+
     /// Says what somebody may do to a repository now; nothing if that cannot be seen.
     async fn permission(&self, repo: &RepoRef, user: &User) -> Result<Permission, ForgeError>;
 }
@@ -223,4 +239,7 @@ pub trait ForgeWrite: Send + Sync {
 
     /// Takes an object back that is there twice.
     async fn retract(&self, permit: &Permit, found: &Found) -> Result<(), SendError>;
+
+    /// Has a delivery made once more. Harmless if it is made twice: we know what we have taken.
+    async fn redeliver(&self, attempt: &Attempt) -> Result<(), SendError>;
 }

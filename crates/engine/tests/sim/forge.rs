@@ -13,7 +13,7 @@ use pullmill_core::id::Sha;
 use pullmill_core::keys;
 use pullmill_core::ports::clock::Clock as _;
 use pullmill_core::ports::forge::{
-    Compared, Fetched, ForgeError, ForgeRead, ForgeWrite, Permit, Pull, PullRef, RepoRef,
+    Attempt, Compared, Fetched, ForgeError, ForgeRead, ForgeWrite, Permit, Pull, PullRef, RepoRef,
     SendError, User, Wanted,
 };
 use pullmill_core::time::Timestamp;
@@ -319,6 +319,10 @@ impl ForgeRead for Handle {
         Ok(Vec::new())
     }
 
+    async fn attempts(&self, _: Timestamp) -> Result<Vec<Attempt>, ForgeError> {
+        Ok(Vec::new())
+    }
+
     async fn permission(&self, _: &RepoRef, _: &User) -> Result<Permission, ForgeError> {
         Ok(Permission::Write)
     }
@@ -443,6 +447,10 @@ impl ForgeWrite for Handle {
                 Ok(found)
             }
         }
+    }
+
+    async fn redeliver(&self, _: &Attempt) -> Result<(), SendError> {
+        Ok(())
     }
 
     async fn retract(&self, permit: &Permit, found: &Found) -> Result<(), SendError> {

@@ -282,6 +282,7 @@ impl World {
             markers: MarkerKey::new([7; 32]),
             send: SendLaw::default(),
             pace: PaceLaw::default(),
+            reconcile: Duration::ZERO,
         };
         let engine = Engine::new(ports, Settings::default(), plans, agents).with_forge(forge);
         (Arc::new(engine), store)

@@ -47,6 +47,9 @@ pub struct ForgeArgs {
     /// Seconds until everybody would see what a request made that seemed lost; only then is it made again.
     #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = clap::value_parser!(u16).range(0..=3600))]
     github_stale: u16,
+    /// Seconds between two looks for webhooks that GitHub could not deliver; 0: never.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u16).range(0..=43_200))]
+    github_reconcile: u16,
 }
 
 impl ForgeArgs {
@@ -70,6 +73,7 @@ impl ForgeArgs {
             },
             is_paced: self.github_pacing == Pacing::On,
             stale: Duration::from_secs(self.github_stale.into()),
+            reconcile: Duration::from_secs(self.github_reconcile.into()),
         }))
     }
 }

@@ -5,17 +5,35 @@ use std::collections::BTreeSet;
 use pullmill_fakehub::{Asked, Fault, Trouble, Write};
 use serde_json::{Value, json};
 
+use crate::program::Place;
 use crate::scene::{LEAKY, Scene, TIGHT};
 
 /// Everything that we ever ask, once.
 fn asked() -> Vec<Asked> {
-    let scene = Scene::new();
+    let more = ["--github-stale", "0", "--github-reconcile", "1"];
+    let scene = Scene::of(Place::new(), &more);
     let opened = scene.open(&[("shop/users.py", LEAKY)]);
     let posted = scene.reviewed(opened);
     // An extra summary, as a sender that came late would leave it.
     let body = posted.comments[0].body.clone();
     scene.hub.post_as_app(opened, &body);
-    scene.push(opened, &[("shop/users.py", TIGHT)]);
+    for label in ["risk: high", "mine"] {
+        scene.hub.label(opened, label);
+    }
+    scene.hub.comment(opened, "/pullmill labels");
+    scene.hub.comment(opened, "/pullmill help");
+    let line = posted.lines[0].id;
+    scene.hub.answer_by(opened, line, "somebody", 1, "/pullmill explain-risk");
+    scene.tell();
+    scene.wait(opened, "labels", |posted| posted.labels == ["mine", "risk: low"]);
+    scene.wait(opened, "an answer", |posted| posted.lines.len() == 3);
+    scene.hub.push(opened, &[("shop/users.py", TIGHT)]);
+    // Nobody takes this webhook, so it is asked for again.
+    let secrets = crate::program::secrets();
+    scene.hub.send_webhooks_to("http://127.0.0.1:1/webhook", secrets);
+    let last = scene.hub.deliveries().len() - 1;
+    assert_eq!(scene.hub.deliver(last), 0);
+    scene.aim();
     scene.reviewed(opened);
     let names: Vec<String> = (0..310)
         .map(|number| format!("part{number}/file.py"))
@@ -85,18 +103,30 @@ fn what_we_send_is_what_github_describes() {
         seen,
         [
             "delete /repos/{owner}/{repo}/issues/comments/{comment_id}",
+            "delete /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}",
             "get /app",
+            "get /app/hook/deliveries",
+            "get /repos/{owner}/{repo}/collaborators/{username}/permission",
             "get /repos/{owner}/{repo}/commits/{ref}/check-runs",
             "get /repos/{owner}/{repo}/compare/{basehead}",
             "get /repos/{owner}/{repo}/git/blobs/{file_sha}",
             "get /repos/{owner}/{repo}/git/trees/{tree_sha}",
+            "get /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
             "get /repos/{owner}/{repo}/issues/{issue_number}/comments",
+            "get /repos/{owner}/{repo}/issues/{issue_number}/labels",
+            "get /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
+            "get /repos/{owner}/{repo}/pulls/{pull_number}/comments",
             "get /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
             "patch /repos/{owner}/{repo}/check-runs/{check_run_id}",
             "patch /repos/{owner}/{repo}/issues/comments/{comment_id}",
+            "post /app/hook/deliveries/{delivery_id}/attempts",
             "post /app/installations/{installation_id}/access_tokens",
             "post /repos/{owner}/{repo}/check-runs",
+            "post /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
             "post /repos/{owner}/{repo}/issues/{issue_number}/comments",
+            "post /repos/{owner}/{repo}/issues/{issue_number}/labels",
+            "post /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
+            "post /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
             "post /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
         ]
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pullmill_fakehub::{Fault, Trouble, Write};
 
 use crate::program::Place;
-use crate::scene::{LEAKY, Scene, TIGHT, assert_once};
+use crate::scene::{self, LEAKY, Scene, TIGHT, assert_once};
 
 /// How often each pair is tried; `PULLMILL_OUTCOMES` asks for more.
 fn times() -> u32 {
@@ -172,4 +172,41 @@ fn on_postgres_too() {
 #[test]
 fn on_a_table_too() {
     every_write(Place::aws(), &[Trouble::DoneAndReset], 1);
+}
+
+/// IN7, I31: nobody was there for a while; GitHub does not try again by itself, so we ask it to.
+#[test]
+fn webhooks_that_nobody_took_are_recovered_once() {
+    let scene = Scene::new();
+    // The server is gone.
+    let Scene {
+        hub,
+        place,
+        server,
+        repo,
+    } = scene;
+    server.kill();
+    let opened: Vec<_> = (0..120)
+        .map(|number| {
+            let text = format!("n = {number}\n{TIGHT}");
+            hub.open(repo, "A change", &[("shop/users.py", &text)])
+        })
+        .collect();
+    assert!(hub.deliver_all().iter().all(|status| *status == 0));
+    let more = ["--github-stale", "0", "--github-reconcile", "1"];
+    let scene = Scene {
+        server: scene::serve(&place, &hub, &more),
+        hub,
+        place,
+        repo,
+    };
+    scene.aim();
+    for opened in &opened {
+        scene.wait(*opened, "the review", scene::is_reviewed);
+        assert_once(&scene, *opened);
+    }
+    for delivery in scene.hub.deliveries().iter().take(opened.len()) {
+        let good = delivery.answers.iter().filter(|answer| **answer == 202);
+        assert_eq!(good.count(), 1, "{delivery:?}");
+    }
 }

@@ -162,6 +162,9 @@ pub fn serving(place: &Place, hub: &Hub, more: &[&str]) -> std::process::Command
     let (app, api) = (APP.to_string(), hub.api());
     let mut arguments = vec!["--github-app", &app, "--github-key-file", "app.pem"];
     arguments.extend(["--github-api", &api, "--github-pacing", "off"]);
+    if !more.contains(&"--github-reconcile") {
+        arguments.extend(["--github-reconcile", "0"]);
+    }
     arguments.extend(more);
     place.serving(&arguments)
 }

@@ -16,7 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use super::answer::{self, Failed};
-use super::http::Ask;
+use super::http::{Answer, Ask};
 use super::{GitHub, Reader, TIMES};
 
 /// How long before its end a token is no longer used.
@@ -199,10 +199,14 @@ impl GitHub {
     }
 
     async fn as_app(&self, ask: &Ask<'_>) -> Result<Value, Failed> {
-        let token = self.app.key.sign(self.app.id, self.clock.now())?;
-        let answer = self.http.ask(ask, &token).await?;
-        let answer = answer::checked(answer, self.clock.now())?;
+        let answer = self.answer_to_app(ask).await?;
         serde_json::from_slice(&answer.body)
             .map_err(|error| Failed::Lost(format!("its answer is no JSON: {error}")))
+    }
+
+    pub(super) async fn answer_to_app(&self, ask: &Ask<'_>) -> Result<Answer, Failed> {
+        let token = self.app.key.sign(self.app.id, self.clock.now())?;
+        let answer = self.http.ask(ask, &token).await?;
+        answer::checked(answer, self.clock.now())
     }
 }

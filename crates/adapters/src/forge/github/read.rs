@@ -5,8 +5,9 @@ use bytes::Bytes;
 use pullmill_core::event::comment::Permission;
 use pullmill_core::id::Sha;
 use pullmill_core::ports::forge::{
-    Compared, Fetched, ForgeError, ForgeRead, Pull, PullRef, RepoRef, Thread, User, Wanted,
+    Attempt, Compared, Fetched, ForgeError, ForgeRead, Pull, PullRef, RepoRef, Thread, User, Wanted,
 };
+use pullmill_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 
@@ -96,6 +97,10 @@ impl ForgeRead for GitHub {
             });
         }
         Ok(fetched)
+    }
+
+    async fn attempts(&self, since: Timestamp) -> Result<Vec<Attempt>, ForgeError> {
+        self.list_attempts(since).await
     }
 
     async fn permission(&self, repo: &RepoRef, user: &User) -> Result<Permission, ForgeError> {

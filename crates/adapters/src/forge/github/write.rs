@@ -6,7 +6,7 @@ use pullmill_core::effect::{
     ANNOTATIONS_AT_ONCE, Annotation, Check, CommentRef, Content, Effect, Found, InlineComment,
     Kind, Level,
 };
-use pullmill_core::ports::forge::{ForgeError, ForgeWrite, Permit, SendError};
+use pullmill_core::ports::forge::{Attempt, ForgeError, ForgeWrite, Permit, SendError};
 use serde_json::{Value, json};
 
 use super::answer::{self, Failed};
@@ -126,6 +126,10 @@ impl ForgeWrite for GitHub {
             Err(Failed::NotFound(what)) if replaces.is_some() => Err(SendError::Gone(what)),
             Err(failed) => Err(failed.into()),
         }
+    }
+
+    async fn redeliver(&self, attempt: &Attempt) -> Result<(), SendError> {
+        self.attempt_again(attempt).await.map_err(SendError::from)
     }
 
     async fn retract(&self, permit: &Permit, found: &Found) -> Result<(), SendError> {

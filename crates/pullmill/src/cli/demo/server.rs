@@ -47,6 +47,8 @@ impl Server {
                 "off",
                 "--github-stale",
                 "0",
+                "--github-reconcile",
+                "0",
                 "--log",
                 "debug",
             ])
