@@ -41,10 +41,10 @@ pub struct Envelope {
     pub disposition: Option<Disposition>,
 }
 
-/// A review that a command asks for.
+/// A review that is asked for within Pullmill.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// The command, e.g. `command-17`.
+    /// The command, e.g. `command-17`, or [`AUTO`].
     pub by: String,
     /// Whether to say again what was said before.
     #[serde(default)]
@@ -52,6 +52,17 @@ pub struct Asked {
     /// Whose findings are said; empty for all.
     #[serde(default)]
     pub agents: Vec<String>,
+}
+
+/// Who asks for a review that nobody gave a command for.
+pub const AUTO: &str = "auto";
+
+impl Asked {
+    /// Whether a person has asked.
+    #[must_use]
+    pub fn is_by_person(&self) -> bool {
+        self.by != AUTO
+    }
 }
 
 /// What an event is about, as far as it says.

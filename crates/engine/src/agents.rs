@@ -1,5 +1,6 @@
 //! Agents do the steps. They get values and give values; what follows from them is decided elsewhere.
 
+pub mod cleanup;
 pub mod command;
 pub mod pull;
 pub mod snippet;

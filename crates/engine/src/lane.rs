@@ -1,12 +1,13 @@
 //! A lane: the one place that acts on a pull request's events. It reads its whole mailbox, lets the newest win, and starts or supersedes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pullmill_core::body;
 use pullmill_core::decided::Decided;
 use pullmill_core::event::github::{self, Purpose};
-use pullmill_core::event::{Disposition, Envelope};
+use pullmill_core::event::{Asked, Disposition, Envelope};
 use pullmill_core::execution::{Cause, Event, Execution, Reason, Status, Subject, decide, start};
 use pullmill_core::id::{ExecutionId, TenantId, WorkflowName};
 use pullmill_core::keys;
@@ -25,6 +26,9 @@ use crate::worker::{Handled, Settled};
 use crate::workflow::review_name;
 use crate::{Engine, EngineError};
 
+/// Reviews of one pull request in an hour: whatever makes more of them is a loop, or means harm (T28).
+const FUSE: usize = 60;
+const HOUR: Duration = Duration::from_secs(3600);
 /// Most mailbox items of one commit: each takes two writes and may start an execution.
 const ITEMS: usize = 6;
 /// Which execution of a workflow is the latest on a lane.
@@ -35,6 +39,9 @@ pub(crate) struct Active {
     pub(crate) head: Option<String>,
     /// When the event's subject was last changed: older events are outdated.
     pub(crate) changed_at: Timestamp,
+    /// When executions took this place in the last hour.
+    #[serde(default)]
+    pub(crate) starts: Vec<Timestamp>,
 }
 
 /// A mailbox item.
@@ -293,27 +300,44 @@ impl Round<'_> {
         let mut execution = item.execution(id.clone(), plan, self.pk, now);
         execution.input = self.input(item, workflow).await?;
         let mut changed_at = item.rank().0;
+        let mut starts = Vec::new();
         if let Some(place) = place {
             let before = self
                 .active
                 .get(place)
                 .and_then(|(_, active)| active.clone());
             if let Some(before) = before {
-                if before.changed_at > changed_at && !item.is_wanted_by_somebody() {
+                let is_asked = item.envelope.asked.is_some();
+                if before.changed_at > changed_at && !item.is_wanted_by_somebody() && !is_asked {
                     let by = before.execution.to_string();
                     return Ok(Disposition::Superseded(by));
                 }
-                if item.envelope.asked.is_some() {
+                if is_asked {
                     // Our clock says nothing about when the pull request was changed.
                     changed_at = before.changed_at;
                 }
+                starts.clone_from(&before.starts);
+                starts.retain(|at| now.since(*at) < HOUR);
+                if starts.len() >= FUSE && !item.is_wanted_by_somebody() {
+                    tracing::warn!(
+                        event = "fuse.blown",
+                        lane = self.pk,
+                        "More than {FUSE} reviews of one pull request in an hour"
+                    );
+                    let reason = format!(
+                        "more than {FUSE} reviews in an hour; `/pullmill review` begins one"
+                    );
+                    return Ok(Disposition::Ignored(reason));
+                }
                 self.supersede(&item.envelope, &before, &id).await?;
             }
+            starts.push(now);
             let head = item.envelope.about.head.clone();
             let latest = Active {
                 execution: id.clone(),
                 head,
                 changed_at,
+                starts,
             };
             self.active.entry(place.clone()).or_default().1 = Some(latest);
         }
@@ -408,9 +432,10 @@ impl Item {
         github::purpose(&envelope.event_type, action, &envelope.about).map_err(str::to_owned)
     }
 
-    /// Whether a person has asked for this very review: it is never outdated.
+    /// Whether a person has asked for this very review: it is never outdated, and nothing stops it.
     fn is_wanted_by_somebody(&self) -> bool {
-        self.envelope.replayed_by.is_some() || self.envelope.asked.is_some()
+        let asked = self.envelope.asked.as_ref();
+        self.envelope.replayed_by.is_some() || asked.is_some_and(Asked::is_by_person)
     }
 
     /// Newer events have a greater rank, in whatever order they came.

@@ -67,16 +67,23 @@ pub fn comment_command() -> Plan {
     plan
 }
 
-/// Notes that a pull request is closed: it takes the place of its review, and there is nothing to be done.
+/// The agent that looks whether a pull request is really closed.
+#[must_use]
+pub fn cleanup_agent() -> AgentName {
+    AgentName::constant("cleanup")
+}
+
+/// Takes the place of a closed pull request's review, and gives it back if the pull request is open after all.
 #[must_use]
 pub fn cleanup() -> Plan {
-    Plan {
-        workflow: WorkflowName::constant("cleanup"),
-        steps: Vec::new(),
-        effects: Vec::new(),
-        queue_ttl: DAY,
-        deadline: DAY,
+    let mut plan = comment_command();
+    plan.workflow = WorkflowName::constant("cleanup");
+    plan.effects = Vec::new();
+    for step in &mut plan.steps {
+        step.name = StepName::constant("look");
+        step.agent = cleanup_agent();
     }
+    plan
 }
 
 /// Reviews submitted code; needs no forge.

@@ -227,10 +227,7 @@ impl Hub {
     /// Somebody with a name writes a comment on a pull request.
     pub fn comment_by(&self, opened: Opened, login: &str, id: u64, body: &str) -> u64 {
         let number = self.comment(opened, body);
-        let mut state = self.lock();
-        if let Some(delivery) = state.deliveries.last_mut() {
-            delivery.say(login, id);
-        }
+        self.last_by(login, id);
         number
     }
 
@@ -286,6 +283,13 @@ impl Hub {
     pub fn delete_comment(&self, opened: Opened, id: u64) {
         if let Some(pull) = pull_of(&mut self.lock(), opened) {
             pull.comments.retain(|comment| comment.id != id);
+        }
+    }
+
+    /// Says who did what was written down last.
+    pub fn last_by(&self, login: &str, id: u64) {
+        if let Some(delivery) = self.lock().deliveries.last_mut() {
+            delivery.say(login, id);
         }
     }
 

@@ -27,6 +27,7 @@ use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::Queue;
 use pullmill_core::ports::store::Store;
 use pullmill_engine::agents::Agent;
+use pullmill_engine::agents::cleanup::CleanupAgent;
 use pullmill_engine::agents::command::CommandAgent;
 use pullmill_engine::agents::pull::PullAgent;
 use pullmill_engine::agents::snippet::SnippetAgent;
@@ -96,6 +97,8 @@ pub async fn engine(
         forge.markers.clone(),
     ));
     agents.push((workflow::command_agent(), commands));
+    let cleanup: Arc<dyn Agent> = Arc::new(CleanupAgent::new(Arc::clone(&forge.read)));
+    agents.push((workflow::cleanup_agent(), cleanup));
     agents.push((workflow::pull_agent(), agent));
     Ok(Engine::new(ports, Settings::default(), plans, agents).with_forge(forge))
 }

@@ -222,7 +222,7 @@ impl Input {
 fn unwanted(pull: &Pull, input: &Input) -> Option<&'static str> {
     if !pull.is_open {
         Some("it is closed")
-    } else if pull.is_draft && input.asked.is_none() {
+    } else if pull.is_draft && !input.asked.as_ref().is_some_and(Asked::is_by_person) {
         Some("it is a draft")
     } else {
         None

@@ -23,14 +23,20 @@ fn asked() -> Vec<Asked> {
     scene.hub.comment(opened, "/pullmill labels");
     scene.hub.comment(opened, "/pullmill help");
     let line = posted.lines[0].id;
-    scene.hub.answer_by(opened, line, "somebody", 1, "/pullmill explain-risk");
+    scene
+        .hub
+        .answer_by(opened, line, "somebody", 1, "/pullmill explain-risk");
     scene.tell();
-    scene.wait(opened, "labels", |posted| posted.labels == ["mine", "risk: low"]);
+    scene.wait(opened, "labels", |posted| {
+        posted.labels == ["mine", "risk: low"]
+    });
     scene.wait(opened, "an answer", |posted| posted.lines.len() == 3);
     scene.hub.push(opened, &[("shop/users.py", TIGHT)]);
     // Nobody takes this webhook, so it is asked for again.
     let secrets = crate::program::secrets();
-    scene.hub.send_webhooks_to("http://127.0.0.1:1/webhook", secrets);
+    scene
+        .hub
+        .send_webhooks_to("http://127.0.0.1:1/webhook", secrets);
     let last = scene.hub.deliveries().len() - 1;
     assert_eq!(scene.hub.deliver(last), 0);
     scene.aim();

@@ -8,6 +8,7 @@ mod outcomes;
 #[path = "../serve/program.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod program;
+mod properties;
 mod reviews;
 mod scene;
 mod trust;
