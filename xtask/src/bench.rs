@@ -5,6 +5,7 @@ mod code;
 mod load;
 mod memory;
 pub(crate) mod program;
+mod pulls;
 pub(crate) mod repository;
 mod review;
 mod rivals;
@@ -41,7 +42,7 @@ enum Limit {
     AtLeast(f64),
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench {
         name: "change",
         what: "a review of 50 files, 5,000 changed lines",
@@ -71,6 +72,11 @@ const BENCHES: [Bench; 8] = [
         name: "ingress",
         what: "signed deliveries a second, 32 at a time, durable before each answer",
         run: server::ingress,
+    },
+    Bench {
+        name: "pulls",
+        what: "from a webhook to the first comment on an instant GitHub, and what the door does while GitHub is slow",
+        run: pulls::first_write,
     },
     Bench {
         name: "server",

@@ -22,9 +22,9 @@ const COUNT: usize = 20_000;
 const ROUNDS: usize = 3;
 
 /// A program that serves until it is dropped.
-struct Serving {
+pub(super) struct Serving {
     child: Child,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// Where the owner of the machine is answered, without limits.
     socket: PathBuf,
 }
@@ -37,6 +37,11 @@ impl Drop for Serving {
 }
 
 fn pullmill(programs: &Programs, folder: &Path) -> Result<Serving> {
+    pullmill_with(programs, folder, &[])
+}
+
+/// The same with more arguments.
+pub(super) fn pullmill_with(programs: &Programs, folder: &Path, more: &[&str]) -> Result<Serving> {
     fs::create_dir_all(folder)?;
     let secret = folder.join("secret");
     fs::write(&secret, SECRET)?;
@@ -51,6 +56,7 @@ fn pullmill(programs: &Programs, folder: &Path) -> Result<Serving> {
             "--webhook-secret-file",
         ])
         .arg(&secret)
+        .args(more)
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()?;

@@ -27,7 +27,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pullmill-testkit",
         ],
     ),
-    ("xtask", &["pullmill-core", "pullmill-testkit"]),
+    (
+        "xtask",
+        &["pullmill-core", "pullmill-fakehub", "pullmill-testkit"],
+    ),
 ];
 
 /// For tests alone, and for the tasks that run them.
