@@ -1,3 +1,4 @@
 //! Forges.
 
 pub mod github;
+pub mod local;

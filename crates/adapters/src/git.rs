@@ -124,6 +124,42 @@ impl Repository {
         self.root.as_deref()
     }
 
+    /// The branches and the commits they are at, by name. One that is damaged is left out.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn branches(&self) -> Result<Vec<(String, String)>, GitError> {
+        let limit = Limits::default().git_timeout;
+        let asked = ["rev-parse", "--symbolic", "--branches"];
+        let mut process = Process::start(&self.folder, &asked, limit)?;
+        process.close_input();
+        process.expect_answer();
+        let mut answer = String::new();
+        let read = std::io::Read::read_to_string(&mut process.output, &mut answer);
+        process.finish()?;
+        let names = read.map(|_| answer.lines()).into_iter().flatten();
+        let branches = names.filter_map(|name| {
+            let commit = self.commit(&format!("refs/heads/{name}")).ok()?;
+            Some((name.to_owned(), commit.id))
+        });
+        Ok(branches.collect())
+    }
+
+    /// Whether a commit is part of a branch's history.
+    ///
+    /// # Errors
+    /// If there is no such commit or branch, or git fails.
+    pub fn is_ancestor(&self, commit: &str, branch: &str) -> Result<bool, GitError> {
+        let one = self.commit(commit)?;
+        let tip = self.commit(branch)?;
+        match self.merge_base(branch, &tip, &one, &mut Vec::new()) {
+            Ok(base) => Ok(base.id == one.id),
+            // Histories that never met.
+            Err(GitError::Revision { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads the wanted change.
     ///
     /// # Errors

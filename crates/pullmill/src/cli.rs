@@ -11,6 +11,7 @@ mod executions;
 mod failure;
 mod forge;
 mod output;
+mod pulls;
 mod replay;
 mod review;
 mod rules;
@@ -110,6 +111,9 @@ enum Command {
     /// List, show or put back what could not be done.
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// Show what was posted on the pull requests of a local forge.
+    #[command(subcommand)]
+    Pulls(pulls::PullsCommand),
     /// Take a recorded delivery in once more.
     Replay(replay::ReplayArgs),
     /// Look whether everything that is needed is there and works.
@@ -139,6 +143,7 @@ pub fn run() -> ExitCode {
         Command::Submit(args) => submit::run(&args),
         Command::Executions(command) => executions::run(&command),
         Command::Dlq(command) => dlq::run(&command),
+        Command::Pulls(command) => pulls::run(&command),
         Command::Replay(args) => replay::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Backup(args) => backup::back_up(&args),

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::http::accept::{Acceptor, ConnectionLimits};
 use crate::http::{self, Door};
+use crate::wire::Watched;
 
 /// How long what runs may go on after the server was told to end.
 const GRACE: Duration = Duration::from_millis(4500);
@@ -26,6 +27,8 @@ const GRACE: Duration = Duration::from_millis(4500);
 pub struct Server {
     /// The stages.
     pub engine: Engine,
+    /// The local forge, if there is one.
+    pub watched: Option<Watched>,
     /// Secrets of the webhook; none if it only works.
     pub secrets: Option<Secrets>,
     /// Where it listens.
@@ -69,6 +72,9 @@ impl Server {
             loops.spawn(Arc::clone(&acceptor).serve_owner(owner));
         }
         work::start(&door, self.reviews, &tasks);
+        if let Some(watched) = self.watched {
+            tasks.spawn(watched.watch(door.engine.clone(), ends.clone()));
+        }
         if let Err(error) = door.engine.reconcile_soon().await {
             tracing::warn!(
                 event = "reconcile.failed",

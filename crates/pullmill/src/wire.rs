@@ -1,8 +1,9 @@
 //! The only place that names adapters of ports: turns places into an engine, and looks at stores.
 
 pub mod address;
+mod local;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use pullmill_adapters::blob::s3::S3Blobs;
 use pullmill_adapters::clock::ServerClock;
 use pullmill_adapters::clock::SystemClock;
 use pullmill_adapters::forge::github::{App, GitHub};
+use pullmill_adapters::forge::local::{LocalForge, Notes};
 #[cfg(feature = "aws")]
 use pullmill_adapters::store::dynamodb::DynamoStore;
 #[cfg(feature = "postgres")]
@@ -39,6 +41,9 @@ use crate::cli::{Failure, Status};
 use crate::session::submitted::ChildReviews;
 use address::{BlobAddress, Place, StoreAddress};
 
+pub use local::Watched;
+pub use pullmill_adapters::forge::local::Request;
+
 /// The clocks of this machine.
 #[must_use]
 pub fn clock() -> Arc<dyn Clock> {
@@ -50,9 +55,18 @@ pub fn keep_private() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Which forge, and who we are there.
+/// Which forge.
 #[derive(Clone, Debug)]
-pub struct ForgeAddress {
+pub enum ForgeAddress {
+    /// GitHub.
+    GitHub(GitHubAddress),
+    /// A git repository on this machine.
+    Local(PathBuf),
+}
+
+/// Where GitHub is, and who we are there.
+#[derive(Clone, Debug)]
+pub struct GitHubAddress {
     /// Our App on GitHub.
     pub app: App,
     /// Whether writing is paced. Only a forge on this machine can do without.
@@ -68,7 +82,7 @@ pub async fn engine(
     place: &Place,
     reviews: usize,
     forge: Option<ForgeAddress>,
-) -> Result<Engine, Failure> {
+) -> Result<(Engine, Option<Watched>), Failure> {
     keep_private();
     let ports = ports(place).await?;
     let analyzer = Arc::new(ChildReviews::new(reviews));
@@ -77,9 +91,16 @@ pub async fn engine(
     let mut plans = vec![workflow::snippet_review()];
     let mut agents = vec![(workflow::static_agent(), agent)];
     let Some(address) = forge else {
-        return Ok(Engine::new(ports, Settings::default(), plans, agents));
+        let engine = Engine::new(ports, Settings::default(), plans, agents);
+        return Ok((engine, None));
     };
-    let forge = github(address, &ports).await?;
+    let (forge, watched) = match address {
+        ForgeAddress::GitHub(address) => (github(address, &ports).await?, None),
+        ForgeAddress::Local(folder) => {
+            let (forge, watched) = local_forge(&folder, place, &ports).await?;
+            (forge, Some(watched))
+        }
+    };
     let agent: Arc<dyn Agent> = Arc::new(PullAgent::new(
         Arc::clone(&forge.read),
         analyzer,
@@ -100,10 +121,54 @@ pub async fn engine(
     let cleanup: Arc<dyn Agent> = Arc::new(CleanupAgent::new(Arc::clone(&forge.read)));
     agents.push((workflow::cleanup_agent(), cleanup));
     agents.push((workflow::pull_agent(), agent));
-    Ok(Engine::new(ports, Settings::default(), plans, agents).with_forge(forge))
+    let engine = Engine::new(ports, Settings::default(), plans, agents).with_forge(forge);
+    Ok((engine, watched))
 }
 
-async fn github(address: ForgeAddress, ports: &Ports) -> Result<Forge, Failure> {
+/// Where what is posted on a local forge is kept.
+fn notes(place: &Place) -> Result<PathBuf, Failure> {
+    match place.file() {
+        Some(file) => Ok(address::beside(file, ".posted.json")),
+        None => {
+            let message = format!("{place} is shared; a local forge is for a file of one process");
+            Err(Failure::new(Status::Usage, message))
+        }
+    }
+}
+
+/// What was posted on the pull requests of a local forge.
+pub fn posted(place: &Place) -> Result<Vec<(u64, Request)>, Failure> {
+    let notes = Notes::open(&notes(place)?).map_err(|error| Failure::new(Status::Io, error))?;
+    let requests = notes.requests();
+    Ok(requests
+        .map(|(number, request)| (number, request.clone()))
+        .collect())
+}
+
+async fn local_forge(
+    folder: &Path,
+    place: &Place,
+    ports: &Ports,
+) -> Result<(Forge, Watched), Failure> {
+    let forge = LocalForge::open(folder, &notes(place)?);
+    let forge = Arc::new(forge.map_err(|error| Failure::new(Status::NoInput, error))?);
+    let markers = marker_key(ports).await;
+    let opened = Forge {
+        read: forge.clone(),
+        write: forge.clone(),
+        markers: markers.map_err(|error| Failure::new(Status::Io, error))?,
+        send: SendLaw {
+            // It shows at once what was posted.
+            stale: Duration::ZERO,
+            ..SendLaw::default()
+        },
+        pace: PaceLaw::none(),
+        reconcile: Duration::ZERO,
+    };
+    Ok((opened, Watched(forge)))
+}
+
+async fn github(address: GitHubAddress, ports: &Ports) -> Result<Forge, Failure> {
     let github = GitHub::new(address.app, Arc::clone(&ports.clock));
     let github = Arc::new(github.map_err(|error| Failure::new(Status::Config, error))?);
     let usual = SendLaw::default();

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use pullmill_adapters::forge::github::{App, AppKey};
 
 use super::failure::{Failure, Status};
-use crate::wire::ForgeAddress;
+use crate::wire::{ForgeAddress, GitHubAddress};
 
 /// How fast to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,6 +22,9 @@ pub enum Pacing {
 /// Which forge.
 #[derive(Clone, Debug, Args)]
 pub struct ForgeArgs {
+    /// Review the branches of a git repository on this machine: local:DIR.
+    #[arg(long, value_name = "FORGE", env = "PULLMILL_FORGE", conflicts_with = "github_app", value_parser = local)]
+    forge: Option<PathBuf>,
     /// The number of the GitHub App that reviews. Left out: pull requests are not reviewed.
     #[arg(
         long,
@@ -55,6 +58,9 @@ pub struct ForgeArgs {
 impl ForgeArgs {
     /// Where the forge is and who we are there; `None` if there is none.
     pub fn address(&self) -> Result<Option<ForgeAddress>, Failure> {
+        if let Some(folder) = &self.forge {
+            return Ok(Some(ForgeAddress::Local(folder.clone())));
+        }
         let Some((id, path)) = self.github_app.zip(self.github_key_file.as_ref()) else {
             return Ok(None);
         };
@@ -65,7 +71,7 @@ impl ForgeArgs {
         })?;
         let key = AppKey::from_pem(&pem)
             .map_err(|error| Failure::new(Status::Config, format_args!("{shown}: {error}")))?;
-        Ok(Some(ForgeAddress {
+        Ok(Some(ForgeAddress::GitHub(GitHubAddress {
             app: App {
                 id,
                 key: Arc::new(key),
@@ -74,6 +80,13 @@ impl ForgeArgs {
             is_paced: self.github_pacing == Pacing::On,
             stale: Duration::from_secs(self.github_stale.into()),
             reconcile: Duration::from_secs(self.github_reconcile.into()),
-        }))
+        })))
+    }
+}
+
+fn local(text: &str) -> Result<PathBuf, String> {
+    match text.strip_prefix("local:") {
+        Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
+        _ => Err("a forge is written local:DIR; for GitHub give --github-app".to_owned()),
     }
 }

@@ -110,9 +110,10 @@ fn start(
         .build();
     let runtime = runtime.map_err(|error| Failure::new(Status::Internal, error))?;
     runtime.block_on(async {
-        let engine = wire::engine(&place, reviews, forge).await?;
+        let (engine, watched) = wire::engine(&place, reviews, forge).await?;
         let server = Server {
             engine,
+            watched,
             secrets,
             listen,
             socket: place.socket(),

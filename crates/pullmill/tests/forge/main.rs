@@ -4,6 +4,7 @@
 
 mod commands;
 mod described;
+mod local;
 mod outcomes;
 #[path = "../serve/program.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
