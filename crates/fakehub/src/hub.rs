@@ -362,6 +362,17 @@ impl Hub {
         self.lock().latency = time;
     }
 
+    /// Whether nothing is answered until it is let go.
+    pub fn hold(&self, is_held: bool) {
+        self.lock().is_held = is_held;
+    }
+
+    /// How many requests wait for an answer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
     /// Whether the installation is suspended.
     pub fn suspend(&self, is_suspended: bool) {
         self.lock().is_suspended = is_suspended;

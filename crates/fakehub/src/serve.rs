@@ -97,6 +97,11 @@ async fn answer(
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
+    lock(&state).waiting += 1;
+    while lock(&state).is_held {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    lock(&state).waiting -= 1;
     let header = |name: &str| head.headers.get(name)?.to_str().ok();
     let path = head.uri.path();
     let asked = Request {

@@ -194,6 +194,10 @@ pub(crate) struct State {
     pub(crate) stale: Duration,
     /// How long every answer takes.
     pub(crate) latency: Duration,
+    /// Whether nothing is answered at all.
+    pub(crate) is_held: bool,
+    /// Requests that wait for an answer.
+    pub(crate) waiting: usize,
     pub(crate) asked: Vec<Asked>,
     /// What people may do, by name: number and word.
     pub(crate) people: BTreeMap<String, (u64, String)>,
@@ -214,6 +218,8 @@ impl State {
             faults: Vec::new(),
             stale: Duration::ZERO,
             latency: Duration::ZERO,
+            is_held: false,
+            waiting: 0,
             asked: Vec::new(),
             people: BTreeMap::from([("somebody".to_owned(), (1, "write".to_owned()))]),
             last_id: 10_000,

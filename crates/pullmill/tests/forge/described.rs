@@ -157,7 +157,7 @@ fn operation<'d>(document: &'d Value, path: &str, method: &str) -> Option<(Strin
 
 fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
     match value["$ref"].as_str() {
-        Some(reference) => &document.pointer(reference.trim_start_matches('#')).unwrap(),
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
         None => value,
     }
 }

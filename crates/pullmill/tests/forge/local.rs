@@ -18,7 +18,11 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     ] {
         command.env(name, value);
     }
-    let output = command.args(arguments).current_dir(folder).output().unwrap();
+    let output = command
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -37,7 +41,10 @@ fn says(place: &Place, arguments: &[&str], wanted: &str) -> String {
         if said.contains(wanted) {
             return said;
         }
-        assert!(Instant::now() < deadline, "{arguments:?} never says {wanted}: {said}");
+        assert!(
+            Instant::now() < deadline,
+            "{arguments:?} never says {wanted}: {said}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -59,9 +66,15 @@ fn branches_are_reviewed_as_pull_requests() {
     commit(&folder, "users.py", LEAKY);
     let refs = git(&folder, &["for-each-ref"]);
     let listed = says(&place, &["pulls", "list"], "failure: Fail");
-    assert!(listed.contains("feature/users") && listed.contains("open"), "{listed}");
+    assert!(
+        listed.contains("feature/users") && listed.contains("open"),
+        "{listed}"
+    );
     let shown = place.printed(&["pulls", "show", "feature/users"]);
-    assert!(shown.contains(">>> at users.py:10\n") && shown.contains("SQL"), "{shown}");
+    assert!(
+        shown.contains(">>> at users.py:10\n") && shown.contains("SQL"),
+        "{shown}"
+    );
     assert_eq!(git(&folder, &["for-each-ref"]), refs);
     assert_eq!(git(&folder, &["status", "--porcelain"]), "");
     // It moves while nobody looks, and the server is killed.
@@ -69,7 +82,11 @@ fn branches_are_reviewed_as_pull_requests() {
     commit(&folder, "users.py", TIGHT);
     let server = serve(&place);
     says(&place, &["pulls", "list"], "success: Pass");
-    let shown = says(&place, &["pulls", "show", "1"], ">>> at users.py:10, settled");
+    let shown = says(
+        &place,
+        &["pulls", "show", "1"],
+        ">>> at users.py:10, settled",
+    );
     assert_eq!(shown.matches(">>> summary").count(), 1, "{shown}");
     assert_eq!(shown.matches(">>> at ").count(), 1, "{shown}");
     // Merged.
@@ -82,7 +99,10 @@ fn branches_are_reviewed_as_pull_requests() {
 #[test]
 fn what_is_no_repository_is_refused_with_a_reason() {
     let place = Place::new();
-    let output = place.serving(&["--forge", "local:nowhere"]).output().unwrap();
+    let output = place
+        .serving(&["--forge", "local:nowhere"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(66), "{output:?}");
     let output = place.serving(&["--forge", "gitlab:x"]).output().unwrap();
     assert_eq!(output.status.code(), Some(64), "{output:?}");
