@@ -43,6 +43,14 @@ fn missing() -> No {
     (404, "Not Found".to_owned())
 }
 
+/// The App, with its secrets, as it is given once.
+pub(crate) fn made_app() -> Value {
+    json!({
+        "id": APP, "slug": SLUG, "html_url": "https://github.com/apps/pullmill-fake", "pem": crate::app::APP_KEY,
+        "webhook_secret": "a secret that GitHub has made up itself",
+    })
+}
+
 /// Attempts to deliver, newest first, page by page.
 fn attempts(state: &State, query: &str) -> Yes {
     let number = |name: &str, or: u64| {

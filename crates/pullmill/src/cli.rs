@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and how each answer becomes an exit status.
 
+mod app;
 mod backup;
 mod baseline;
 mod config;
@@ -97,6 +98,9 @@ enum Command {
     Eval(eval::EvalArgs),
     /// List the rules, or explain one.
     Rules(rules::RulesArgs),
+    /// Make a GitHub App with what reviews need.
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// Show a pull request's life on a GitHub of our own, with a server that is killed in the middle of it.
     Demo(demo::DemoArgs),
     /// Receive webhooks, answer the API and do the work, on one store.
@@ -137,6 +141,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Eval(args) => measure(&args, &cli.common),
         Command::Rules(args) => rules::run(&args),
+        Command::App(command) => app::run(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Worker(args) => serve::work(&args),

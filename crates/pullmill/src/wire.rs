@@ -15,6 +15,7 @@ use pullmill_adapters::blob::s3::S3Blobs;
 #[cfg(feature = "postgres")]
 use pullmill_adapters::clock::ServerClock;
 use pullmill_adapters::clock::SystemClock;
+use pullmill_adapters::forge::github::manifest::{self, CreateError};
 use pullmill_adapters::forge::github::{App, GitHub};
 use pullmill_adapters::forge::local::{LocalForge, Notes};
 #[cfg(feature = "aws")]
@@ -42,6 +43,7 @@ use crate::session::submitted::ChildReviews;
 use address::{BlobAddress, Place, StoreAddress};
 
 pub use local::Watched;
+pub use pullmill_adapters::forge::github::manifest::Created;
 pub use pullmill_adapters::forge::local::Request;
 
 /// The clocks of this machine.
@@ -123,6 +125,18 @@ pub async fn engine(
     agents.push((workflow::pull_agent(), agent));
     let engine = Engine::new(ports, Settings::default(), plans, agents).with_forge(forge);
     Ok((engine, watched))
+}
+
+/// Has GitHub make an App of a form that was filled in.
+pub async fn create_app(api: &str, code: &str) -> Result<Created, Failure> {
+    let created = manifest::create(api, code, clock()).await;
+    created.map_err(|error| {
+        let status = match error {
+            CreateError::Address(_) => Status::Usage,
+            CreateError::Forge(_) => Status::Unavailable,
+        };
+        Failure::new(status, format_args!("the App was not made: {error}"))
+    })
 }
 
 /// Where what is posted on a local forge is kept.

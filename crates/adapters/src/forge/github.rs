@@ -5,6 +5,7 @@ mod auth;
 mod compare;
 mod deliveries;
 mod http;
+pub mod manifest;
 mod read;
 mod write;
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use pullmill_core::body;
+use pullmill_core::body::{self, BodyError};
 use pullmill_core::effect::{Content, Effect, Found, Kind, Ledger, State, Step, Wish};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
+use pullmill_core::ports::blob::BlobError;
 use pullmill_core::ports::forge::{ForgeError, Permit, SendError};
 use pullmill_core::ports::queue::{Lease, QueueError};
 use pullmill_core::ports::store::{Page, Range, Record, Second};
@@ -72,6 +73,8 @@ impl Engine {
                     if !self.work_on(&forge, &mut lease, item).await? {
                         return Ok((Handled::Lost, lease));
                     }
+                    // A new decision: what made the last one fail has been done.
+                    attempts = Attempts::new(&self.ports);
                     continue;
                 }
                 Next::Later(at) => Some(at),
@@ -106,7 +109,14 @@ impl Engine {
         let mail = self.ports.store.list(&range, &page, now).await?;
         let mut items = Vec::with_capacity(mail.records.len());
         for record in mail.records {
-            let outgoing: Outgoing = body::decode(&record.draft.body)?;
+            let outgoing: Outgoing = match body::decode(&record.draft.body) {
+                Ok(outgoing) => outgoing,
+                Err(error) => {
+                    // It must not hold the others up.
+                    tracing::error!(event = "effect.unreadable", record = %record.draft.key, "An item cannot be read and is left alone: {error}");
+                    continue;
+                }
+            };
             items.push(Item {
                 key: record.draft.key,
                 object: outgoing.object,
@@ -140,7 +150,15 @@ impl Engine {
         let Some(record) = self.record(&key, now).await? else {
             return self.forget(lease, &item).await;
         };
-        let mut ledger: Ledger = body::decode(&record.draft.body)?;
+        let mut ledger: Ledger = match body::decode(&record.draft.body) {
+            Ok(ledger) => ledger,
+            // A newer program takes over when the lease has run out.
+            Err(BodyError::Newer(_)) => return Ok(false),
+            Err(error) => {
+                tracing::error!(event = "effect.unreadable", record = %key, "A ledger cannot be read, and nothing is sent for it: {error}");
+                return self.forget(lease, &item).await;
+            }
+        };
         ledger.take_over(now);
         if let Some(reason) = self.unwanted(&ledger, now).await? {
             return self.cancel_effect(lease, &item, &ledger.wish, reason).await;
@@ -150,12 +168,23 @@ impl Engine {
                 .bury_effect(lease, &item, &ledger.wish, "it was tried too often")
                 .await;
         }
-        let bytes = self
+        let content = match self
             .ports
             .blobs
             .get(&ledger.wish.content, MAX_CONTENT)
-            .await?;
-        let content: Content = body::decode(&bytes)?;
+            .await
+        {
+            Err(error @ BlobError::Unavailable(_)) => return Err(error.into()),
+            Err(error) => Err(error.to_string()),
+            Ok(bytes) => body::decode::<Content>(&bytes).map_err(|error| error.to_string()),
+        };
+        let content = match content {
+            Ok(content) => content,
+            Err(error) => {
+                let error = format!("its content cannot be read: {error}");
+                return self.bury_effect(lease, &item, &ledger.wish, &error).await;
+            }
+        };
         let mut effect = Effect::new(ledger.target.clone(), content, &forge.markers);
         effect.tries = ledger.faults;
         let look = Look {

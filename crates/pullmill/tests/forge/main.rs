@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
+mod app;
 mod commands;
 mod described;
 mod local;

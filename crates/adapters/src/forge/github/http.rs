@@ -235,10 +235,9 @@ impl Http {
         let unusable = |error: &dyn std::fmt::Display| {
             Failed::Refused(format!("the request cannot be written: {error}"))
         };
-        let mut bearer =
-            HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| unusable(&error))?;
-        bearer.set_sensitive(true);
-        request = request.header("authorization", bearer);
+        if !token.is_empty() {
+            request = request.header("authorization", bearer(token)?);
+        }
         if ask.body.is_some() {
             request = request.header("content-type", "application/json");
         }
@@ -317,6 +316,14 @@ impl Http {
             Either::Right(_) => Err(OutOfTime),
         }
     }
+}
+
+/// A token as it is sent; no log shows it.
+fn bearer(token: &str) -> Result<HeaderValue, Failed> {
+    let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|error| Failed::Refused(format!("the token cannot be sent: {error}")))?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
 }
 
 struct OutOfTime;
