@@ -18,6 +18,7 @@ use pullmill_adapters::clock::SystemClock;
 use pullmill_adapters::forge::github::manifest::{self, CreateError};
 use pullmill_adapters::forge::github::{App, GitHub};
 use pullmill_adapters::forge::local::{LocalForge, Notes};
+use pullmill_adapters::git::Repository;
 #[cfg(feature = "aws")]
 use pullmill_adapters::store::dynamodb::DynamoStore;
 #[cfg(feature = "postgres")]
@@ -125,6 +126,25 @@ pub async fn engine(
     agents.push((workflow::pull_agent(), agent));
     let engine = Engine::new(ports, Settings::default(), plans, agents).with_forge(forge);
     Ok((engine, watched))
+}
+
+/// Says who we are on a forge, as the forge sees it.
+pub async fn introduce(address: ForgeAddress) -> Result<String, Failure> {
+    match address {
+        ForgeAddress::Local(folder) => {
+            let opened = Repository::open(&folder);
+            opened.map_err(|error| Failure::new(Status::NoInput, error))?;
+            Ok(format!("{} is a repository", folder.display()))
+        }
+        ForgeAddress::GitHub(GitHubAddress { app, .. }) => {
+            let id = app.id;
+            let github = GitHub::new(app, clock());
+            let github = github.map_err(|error| Failure::new(Status::Config, error))?;
+            let slug = github.introduce().await;
+            let slug = slug.map_err(|error| Failure::new(Status::Unavailable, error))?;
+            Ok(format!("GitHub knows us as App {id}, {slug}"))
+        }
+    }
 }
 
 /// Has GitHub make an App of a form that was filled in.

@@ -7,6 +7,7 @@ use clap::Args;
 use pullmill_core::ports::analyzer::{Analyzer, Submission, SubmittedFile};
 
 use super::failure::Failure;
+use super::forge::ForgeArgs;
 use super::output;
 use super::store::{StoreArgs, block_on};
 use crate::owner::Owner;
@@ -18,6 +19,8 @@ use crate::wire;
 pub struct DoctorArgs {
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    forge: ForgeArgs,
 }
 
 /// What was seen of one thing.
@@ -35,6 +38,7 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
             ("git", git()),
             ("analysis", analysis().await),
             ("store", store(args).await),
+            ("forge", forge(args).await),
         ];
         let mut is_good = true;
         for (name, seen) in seen {
@@ -69,6 +73,21 @@ fn git() -> Seen {
         Err(error) => Seen::Bad(format!(
             "`git` cannot be run ({error}); reviews of repositories need it"
         )),
+    }
+}
+
+/// Asks the forge who we are.
+async fn forge(args: &DoctorArgs) -> Seen {
+    let address = match args.forge.address() {
+        Ok(Some(address)) => address,
+        Ok(None) => {
+            return Seen::Missing("none is named, so pull requests are not reviewed".to_owned());
+        }
+        Err(failure) => return Seen::Bad(failure.to_string()),
+    };
+    match wire::introduce(address).await {
+        Ok(said) => Seen::Good(said),
+        Err(failure) => Seen::Bad(failure.to_string()),
     }
 }
 

@@ -241,3 +241,34 @@ fn pacing_is_kept_against_others_and_may_be_left_out_on_this_machine_only() {
     assert_eq!(code, Some(78), "{said}");
     assert!(said.contains("not encrypted"), "{said}");
 }
+
+#[test]
+fn the_doctor_asks_github_who_we_are() {
+    let scene = Scene::new();
+    let api = scene.hub.api();
+    let arguments = |app: &'static str| {
+        let key = "app.pem";
+        [
+            "doctor",
+            "--github-app",
+            app,
+            "--github-key-file",
+            key,
+            "--github-api",
+        ]
+        .map(str::to_owned)
+    };
+    let asks = |app| {
+        let mut all: Vec<String> = arguments(app).to_vec();
+        all.push(api.clone());
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        String::from_utf8(scene.place.run(&all).stdout).unwrap()
+    };
+    let said = asks("4242");
+    assert!(
+        said.contains("ok   forge      GitHub knows us as App 4242, pullmill-fake"),
+        "{said}"
+    );
+    let said = asks("7");
+    assert!(said.contains("BAD  forge"), "{said}");
+}
