@@ -296,12 +296,6 @@ impl Target {
             Content::Labels { family, .. } => digest_of(&[tenant, &repo, &number, kind, family]),
         }
     }
-
-    /// Tells its pull request from all others, for markers.
-    #[must_use]
-    pub fn pull_name(&self) -> String {
-        pull_name(&self.tenant, &self.pull)
-    }
 }
 
 /// Tells a pull request from all others, for markers.

@@ -293,6 +293,13 @@ impl Hub {
         }
     }
 
+    /// Its head is in another repository.
+    pub fn fork(&self, opened: Opened) {
+        if let Some(pull) = pull_of(&mut self.lock(), opened) {
+            pull.is_fork = true;
+        }
+    }
+
     /// Somebody puts a label on a pull request.
     pub fn label(&self, opened: Opened, name: &str) {
         if let Some(pull) = pull_of(&mut self.lock(), opened) {

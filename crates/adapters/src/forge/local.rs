@@ -216,13 +216,13 @@ impl ForgeRead for LocalForge {
         };
         let base = tip(&base_branch).ok_or_else(missing)?;
         let Some(head) = tip(&branch) else {
-            return Ok(closed(branch, sha(&base)?, threads));
+            return Ok(closed(sha(&base)?, threads));
         };
         let is_merged = repository.is_ancestor(&head, &base).map_err(away)?;
         Ok(Pull {
             is_open: !is_merged,
             head: sha(&head)?,
-            ..closed(branch, sha(&base)?, threads)
+            ..closed(sha(&base)?, threads)
         })
     }
 
@@ -303,9 +303,8 @@ impl ForgeRead for LocalForge {
 }
 
 /// A pull request whose branch is gone or merged.
-fn closed(title: String, base: Sha, threads: Vec<Thread>) -> Pull {
+fn closed(base: Sha, threads: Vec<Thread>) -> Pull {
     Pull {
-        title,
         is_open: false,
         is_draft: false,
         is_fork: false,
@@ -333,6 +332,7 @@ impl ForgeWrite for LocalForge {
         Ok(notes.find(effect))
     }
 
+    /// One process has the file, and an object is written over, never beside itself: a permit that is over can double nothing.
     async fn send(&self, permit: &Permit, _: Option<&Found>) -> Result<Found, SendError> {
         let mut notes = self.notes();
         notes.post(permit.effect()).map_err(|error| match error {

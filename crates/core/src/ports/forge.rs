@@ -36,8 +36,6 @@ pub struct PullRef {
 /// A pull request as the forge has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pull {
-    /// Its title.
-    pub title: String,
     /// Whether it is neither merged nor closed.
     pub is_open: bool,
     /// Whether its author is still at work.

@@ -155,6 +155,10 @@ impl CommandAgent {
                 choices: vec![Choice::Resume],
                 ..case.review(false, Vec::new())
             },
+            // Decision 23: what comes from elsewhere gets a summary, comments and a check, and no more.
+            Command::Labels if case.pull.is_fork => {
+                case.reply(reply::nothing("pull requests of forks get no labels"))
+            }
             Command::Labels => match case.latest {
                 Some(latest) => case.effects(vec![Content::Labels {
                     family: RISK.to_owned(),

@@ -87,7 +87,12 @@ impl PullAgent {
                 return Err(Outcome::Failed(error.to_string()));
             }
         };
-        self.post(work, &pull_ref, &pull, &compared, &review).await
+        let place = Place {
+            pull_ref: &pull_ref,
+            pull: &pull,
+            compared: &compared,
+        };
+        self.post(work, &place, &review, input.asked).await
     }
 
     /// Reads both sides of every file, and what the base says about reviews.
@@ -155,11 +160,15 @@ impl PullAgent {
     async fn post(
         &self,
         work: &Work,
-        pull_ref: &PullRef,
-        pull: &Pull,
-        compared: &Compared,
+        place: &Place<'_>,
         review: &Review,
+        asked: Option<Asked>,
     ) -> Result<Outcome, Outcome> {
+        let Place {
+            pull_ref,
+            pull,
+            compared,
+        } = place;
         let bytes = serde_json::to_vec(review)
             .map_err(|error| Outcome::Hopeless(format!("the review cannot be written: {error}")))?;
         let tenant = &work.execution.tenant;
@@ -170,7 +179,7 @@ impl PullAgent {
         let name = pull_name(tenant, pull_ref);
         let read = |body: &str| self.markers.read_finding(&name, body);
         let mut shown = Shown::of(&pull.threads, read);
-        let asked = Input::of(work).asked.unwrap_or_default();
+        let asked = asked.unwrap_or_default();
         shown.is_said_again = asked.is_full;
         shown.agents = asked.agents;
         let mark = |fingerprint: &str| self.markers.finding(&name, fingerprint);
@@ -203,6 +212,13 @@ impl Agent for PullAgent {
             Ok(outcome) | Err(outcome) => outcome,
         }
     }
+}
+
+/// Where a review is posted.
+struct Place<'a> {
+    pull_ref: &'a PullRef,
+    pull: &'a Pull,
+    compared: &'a Compared,
 }
 
 /// What the lane hands over.

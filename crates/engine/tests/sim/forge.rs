@@ -301,7 +301,6 @@ impl ForgeRead for Handle {
         }
         let head = Sha::parse(&self.forge.head(pull.repo.id, pull.number)).unwrap();
         Ok(Pull {
-            title: String::new(),
             is_open: true,
             is_draft: false,
             is_fork: false,

@@ -255,6 +255,16 @@ fn the_label_of_the_risk_follows_it_and_leaves_others_alone() {
     assert_once_but_for_replies(&scene, opened);
 }
 
+/// Decision 23.
+#[test]
+fn a_pull_request_of_a_fork_gets_no_label() {
+    let (scene, opened) = reviewed();
+    scene.hub.fork(opened);
+    give(&scene, opened, "/pullmill labels");
+    assert!(answer(&scene, opened).contains("forks get no labels"));
+    assert!(scene.posted(opened).labels.is_empty());
+}
+
 /// A command that comes twice is carried out once, and one that was edited is not carried out.
 #[test]
 fn a_command_is_carried_out_once() {

@@ -210,3 +210,43 @@ fn webhooks_that_nobody_took_are_recovered_once() {
         assert_eq!(good.count(), 1, "{delivery:?}");
     }
 }
+
+/// I7: what was posted twice, because lists lagged for longer than anybody waited, is looked for once more, and the newer one is taken back.
+#[test]
+fn what_is_there_twice_is_taken_back() {
+    for write in [Write::Comment, Write::Review, Write::Check] {
+        let scene = Scene::of(Place::new(), &["--github-stale", "3"]);
+        scene.hub.set_stale(Duration::from_secs(60));
+        scene.hub.fail(Fault {
+            write,
+            trouble: Trouble::DoneAndReset,
+            times: 1,
+        });
+        let opened = scene.open(&[("shop/users.py", LEAKY)]);
+        scene.wait(opened, "a second one", |posted| match write {
+            Write::Comment => posted.comments.len() == 2,
+            Write::Review => posted.reviews.len() == 2,
+            _ => posted.checks.len() == 2,
+        });
+        scene.hub.set_stale(Duration::ZERO);
+        let posted = scene.wait(opened, "one less", |posted| match write {
+            Write::Comment => posted.comments.len() == 1,
+            Write::Review => posted
+                .reviews
+                .iter()
+                .any(|one| one.body.contains("posted twice")),
+            _ => posted
+                .checks
+                .iter()
+                .any(|one| one.external_id == "retracted"),
+        });
+        assert_eq!(posted.lines.len(), 1, "{write:?}: {posted:#?}");
+        // The older one stays, and an extra check does not turn green.
+        assert!(
+            !posted.reviews[0].body.contains("posted twice"),
+            "{posted:#?}"
+        );
+        assert_ne!(posted.checks[0].external_id, "retracted");
+        assert!(posted.checks.iter().all(|one| one.conclusion == "failure"));
+    }
+}

@@ -17,7 +17,7 @@ use super::{GitHub, MAX_PAGES, Reader, encoded, repo_path};
 const PULL: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      title state isDraft isCrossRepository baseRefOid headRefOid
+      state isDraft isCrossRepository baseRefOid headRefOid
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes { id isResolved comments(first: 1) { nodes { databaseId body viewerDidAuthor } } }
@@ -229,7 +229,6 @@ fn as_pull(found: &Value, threads: Vec<Thread>) -> Result<Pull, ForgeError> {
         Sha::parse(text).map_err(|error| ForgeError::Unavailable(format!("{field}: {error}")))
     };
     Ok(Pull {
-        title: found["title"].as_str().unwrap_or_default().to_owned(),
         is_open: found["state"] == "OPEN",
         is_draft: found["isDraft"] == true,
         is_fork: found["isCrossRepository"] == true,
