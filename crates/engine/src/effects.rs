@@ -2,6 +2,7 @@
 
 mod markers;
 mod note;
+mod outcome;
 mod plan;
 mod sender;
 
