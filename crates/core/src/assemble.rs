@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, FileChange, RepoPath};
 use crate::coverage::{FileCoverage, Outcome, SkipReason};
+use crate::docs::Renamed;
 use crate::finding::{Agent, Finding};
 use crate::job::JobReport;
 use crate::policy::Policy;
@@ -106,6 +107,7 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
             head: change.head.clone(),
         },
         summary,
+        renamed: summary::renamed(&files, analyses),
         open: caused.open,
         suppressed: caused.suppressed,
         merged,
@@ -132,6 +134,7 @@ pub fn scan(label: &str, analyses: &Analyses, settings: &Settings) -> Review {
             head: None,
         },
         summary: summary::of_scan(analyses, settings.component_depth),
+        renamed: Vec::new(),
         open: caused.open,
         suppressed: caused.suppressed,
         merged,
@@ -145,6 +148,7 @@ pub fn scan(label: &str, analyses: &Analyses, settings: &Settings) -> Review {
 struct Parts {
     subject: Subject,
     summary: Summary,
+    renamed: Vec<Renamed>,
     open: Vec<Finding>,
     suppressed: Vec<Suppressed>,
     merged: usize,
@@ -191,6 +195,7 @@ fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review
         risk,
         findings,
         suppressed: parts.suppressed,
+        renamed: parts.renamed,
         agents,
         coverage: parts.coverage,
         notes: parts.notes,

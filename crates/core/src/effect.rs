@@ -5,6 +5,7 @@ mod ledger;
 use serde::{Deserialize, Serialize};
 
 use crate::change::RepoPath;
+use crate::commit::DocsCommit;
 use crate::event::digest_of;
 use crate::id::{Sha, TenantId};
 use crate::marker::MarkerKey;
@@ -30,11 +31,13 @@ pub enum Kind {
     Reaction,
     /// Labels of one family.
     Labels,
+    /// A commit of documents on the pull request's branch.
+    Commit,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Summary,
         Self::Review,
         Self::Check,
@@ -42,6 +45,7 @@ impl Kind {
         Self::Reply,
         Self::Reaction,
         Self::Labels,
+        Self::Commit,
     ];
 
     /// One word.
@@ -55,13 +59,23 @@ impl Kind {
             Self::Reply => "reply",
             Self::Reaction => "reaction",
             Self::Labels => "labels",
+            Self::Commit => "commit",
         }
     }
 
     /// Whether making it twice makes one.
     #[must_use]
     pub fn is_idempotent(self) -> bool {
-        matches!(self, Self::Resolve | Self::Reaction | Self::Labels)
+        matches!(
+            self,
+            Self::Resolve | Self::Reaction | Self::Labels | Self::Commit
+        )
+    }
+
+    /// Whether it speaks about one head or changes it, so that it is worthless once that has moved (I11).
+    #[must_use]
+    pub fn is_pinned(self) -> bool {
+        matches!(self, Self::Review | Self::Commit)
     }
 }
 
@@ -107,6 +121,8 @@ pub enum Content {
         /// The ones that are wanted.
         wanted: Vec<String>,
     },
+    /// A commit that follows the head. Git names it by what it holds, so making it twice makes one.
+    Commit(DocsCommit),
 }
 
 /// A comment of somebody.
@@ -212,6 +228,7 @@ impl Content {
             Self::Reply { .. } => Kind::Reply,
             Self::Reaction { .. } => Kind::Reaction,
             Self::Labels { .. } => Kind::Labels,
+            Self::Commit(_) => Kind::Commit,
         }
     }
 
@@ -220,6 +237,7 @@ impl Content {
     pub fn version(&self) -> String {
         match self {
             Self::Review { .. } | Self::Resolve { .. } | Self::Reaction { .. } => "once".to_owned(),
+            Self::Commit(commit) => commit.commit.to_string(),
             _ => digest_of(&[&serde_json::to_string(self).unwrap_or_default()]),
         }
     }
@@ -294,6 +312,9 @@ impl Target {
                 digest_of(&[tenant, &repo, &number, kind, &to.id.to_string()])
             }
             Content::Labels { family, .. } => digest_of(&[tenant, &repo, &number, kind, family]),
+            Content::Commit(commit) => {
+                digest_of(&[tenant, &repo, &number, kind, commit.parent.as_str()])
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Envelope {
     pub disposition: Option<Disposition>,
 }
 
-/// A review that is asked for within Pullmill.
+/// A review, or something else that an event of our own is for, that is asked for within Pullmill.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// The command, e.g. `command-17`, or [`AUTO`].

@@ -68,6 +68,6 @@ pub struct Symbol {
     pub line: u32,
     /// Last line.
     pub end_line: u32,
-    /// Equal digests mean equal code (white space apart).
+    /// Equal digests mean equal code, white space and its own name apart.
     pub digest: String,
 }

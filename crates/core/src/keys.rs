@@ -1,6 +1,6 @@
 //! The key of every record. Each starts with its tenant; parts that others choose are checked names or numbers.
 
-use crate::id::{DeliveryId, ExecutionId, QueueName, StepName, TenantId, WorkflowName};
+use crate::id::{DeliveryId, ExecutionId, QueueName, Sha, StepName, TenantId, WorkflowName};
 use crate::ports::store::{IndexKey, Key};
 use crate::time::Timestamp;
 
@@ -67,6 +67,12 @@ pub fn envelope(pk: &str, id: &str) -> Key {
 #[must_use]
 pub fn active(pk: &str, workflow: &WorkflowName) -> Key {
     Key::new(pk, format!("ACTIVE#{workflow}"))
+}
+
+/// That a commit is our own.
+#[must_use]
+pub fn own_commit(tenant: &TenantId, repo: u64, commit: &Sha) -> Key {
+    Key::new(format!("T#{tenant}#REPO#{repo}"), format!("BOT#{commit}"))
 }
 
 /// What people have decided on a lane.

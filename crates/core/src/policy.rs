@@ -71,6 +71,8 @@ pub struct Policy {
     pub paths: Vec<PathRule>,
     /// Parts of the code base and which parts each may use.
     pub layers: Vec<Layer>,
+    /// What becomes of documents that a change makes untrue. Counts as it stands on the default branch.
+    pub docs: DocsPolicy,
 }
 
 /// What is reviewed, and when a review fails.
@@ -136,6 +138,29 @@ pub struct RulesPolicy {
     pub severity: BTreeMap<RulePattern, Severity>,
 }
 
+/// What becomes of documents that a change makes untrue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DocsPolicy {
+    /// Who mends them.
+    pub mode: DocsMode,
+    /// Which may be mended.
+    pub paths: Globs,
+}
+
+/// Who mends documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocsMode {
+    /// Nobody.
+    Off,
+    /// Whoever takes what is suggested.
+    #[default]
+    Suggest,
+    /// We do, by a commit on the pull request's branch.
+    Commit,
+}
+
 /// What holds for some paths only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +196,15 @@ impl Default for ReviewPolicy {
             languages: LANGUAGES.iter().map(|&word| word.to_owned()).collect(),
             generated: Globs::of(key::GENERATED),
             vendored: Globs::of(key::VENDORED),
+        }
+    }
+}
+
+impl Default for DocsPolicy {
+    fn default() -> Self {
+        Self {
+            mode: DocsMode::default(),
+            paths: Globs::of(key::DOCUMENTS),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What a review posts on a pull request: one summary, at most one review with new comments, one check, and what is settled.
 
+pub mod edits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::docs;
 use crate::effect::{Annotation, Check, Conclusion, Content, InlineComment, Level};
 use crate::finding::{Finding, Severity};
 use crate::hunk::CommentableLines;
@@ -171,10 +174,9 @@ fn settled(review: &Review, shown: &Shown) -> Vec<Content> {
         .map(|finding| &finding.fingerprint)
         .chain(suppressed)
         .collect();
-    let gone = shown
-        .threads
-        .iter()
-        .filter(|(fingerprint, thread)| !thread.is_resolved && !there.contains(fingerprint));
+    let gone = shown.threads.iter().filter(|(fingerprint, thread)| {
+        !thread.is_resolved && !there.contains(fingerprint) && !docs::is_edit(fingerprint)
+    });
     gone.map(|(_, thread)| Content::Resolve {
         thread: thread.id.clone(),
     })

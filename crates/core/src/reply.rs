@@ -145,6 +145,23 @@ pub fn nothing(what: &str) -> String {
     format!("There is nothing to do: {what}.")
 }
 
+/// What became of documents that somebody asked about.
+#[must_use]
+pub fn docs(lines: usize, files: usize, is_commit: bool) -> String {
+    let (lines, files) = (count(lines, "line"), count(files, "document"));
+    match is_commit {
+        true => format!("A commit mends {lines} of {files}."),
+        false => {
+            format!("{lines} of {files} still use old names; comments say how they should read.")
+        }
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
+
 fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_ascii_uppercase());

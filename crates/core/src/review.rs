@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{RepoPath, Status};
 use crate::coverage::FileCoverage;
+use crate::docs::Renamed;
 use crate::finding::{Agent, Finding, Location};
 use crate::risk::Risk;
 use crate::verdict::Verdict;
@@ -28,6 +29,9 @@ pub struct Review {
     pub findings: Vec<Finding>,
     /// Findings that a person set aside, with the reason.
     pub suppressed: Vec<Suppressed>,
+    /// What certainly has another name now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<Renamed>,
     /// How each agent fared.
     pub agents: Vec<AgentEvidence>,
     /// How each file fared.

@@ -21,6 +21,8 @@ pub enum Route {
 
 /// The workflow that reviews a pull request.
 const REVIEW: &str = "pr-review";
+/// The workflow that keeps documents true.
+const DOCS: &str = "docs-update";
 
 /// Says where an event goes. `known` are the workflows that are run here.
 #[must_use]
@@ -29,6 +31,7 @@ pub fn route(purpose: Purpose, known: &BTreeSet<WorkflowName>) -> Route {
         Purpose::Review | Purpose::Recheck => (REVIEW, Some(REVIEW)),
         // Whatever a review of a closed pull request still wants is not wanted any more (decision 34).
         Purpose::Cleanup => ("cleanup", Some(REVIEW)),
+        Purpose::Docs => (DOCS, Some(DOCS)),
         Purpose::Command => ("comment-command", None),
         Purpose::Policy | Purpose::Thread => ("policy", None),
         Purpose::Deployment => ("deploy", None),

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::decided::Choice;
-use crate::effect::Earned;
+use crate::effect::{CommentRef, Earned};
 use crate::event::Asked;
-use crate::id::{AgentName, ExecutionId, QueueName, StepName, TenantId};
+use crate::id::{AgentName, ExecutionId, QueueName, Sha, StepName, TenantId};
 use crate::plan::StepPlan;
 use crate::ports::blob::BlobRef;
 use crate::ports::store::Epoch;
@@ -87,6 +87,19 @@ pub struct Follows {
     pub choices: Vec<Choice>,
     /// A review that is asked for.
     pub review: Option<Asked>,
+    /// Documents that may have to be mended.
+    pub docs: Option<AskedDocs>,
+}
+
+/// Documents that are to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedDocs {
+    /// The command that asks, or [`crate::event::AUTO`].
+    pub by: String,
+    /// The head that made them untrue.
+    pub head: Sha,
+    /// The comment that gave the command.
+    pub to: Option<CommentRef>,
 }
 
 impl From<Vec<Earned>> for Follows {

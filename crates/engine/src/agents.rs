@@ -2,6 +2,7 @@
 
 pub mod cleanup;
 pub mod command;
+pub mod docs;
 pub mod pull;
 pub mod snippet;
 

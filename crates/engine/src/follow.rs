@@ -2,7 +2,7 @@
 
 use pullmill_core::body;
 use pullmill_core::decided::{Choice, Decided};
-use pullmill_core::event::github::OURS;
+use pullmill_core::event::github::{DOCS, OURS};
 use pullmill_core::event::{About, Asked, Envelope};
 use pullmill_core::execution::Execution;
 use pullmill_core::id::{DeliveryId, TenantId, uuid7};
@@ -10,7 +10,7 @@ use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::store::{Draft, Version};
 use pullmill_core::stream::Told;
-use pullmill_core::task::Follows;
+use pullmill_core::task::{AskedDocs, Follows};
 use pullmill_core::time::Timestamp;
 
 use crate::effects::KeptEffect;
@@ -23,6 +23,7 @@ pub(crate) struct Kept {
     effects: Vec<KeptEffect>,
     choices: Vec<Choice>,
     review: Option<Asked>,
+    docs: Option<AskedDocs>,
 }
 
 impl Engine {
@@ -36,6 +37,7 @@ impl Engine {
             effects: self.keep_effects(tenant, &follows.effects).await?,
             choices: follows.choices,
             review: follows.review,
+            docs: follows.docs,
         })
     }
 
@@ -48,7 +50,21 @@ impl Engine {
     ) -> Result<Vec<Told>, EngineError> {
         self.choose(batch, execution, &kept.choices).await?;
         if let Some(asked) = &kept.review {
-            self.ask_for_review(batch, execution, asked)?;
+            let about = About::default();
+            self.tell_lane(batch, execution, OURS, asked.clone(), about)?;
+        }
+        if let Some(docs) = &kept.docs {
+            let asked = Asked {
+                by: docs.by.clone(),
+                ..Asked::default()
+            };
+            let about = About {
+                head: Some(docs.head.to_string()),
+                comment_id: docs.to.map(|to| to.id),
+                thread: docs.to.and_then(|to| to.thread),
+                ..About::default()
+            };
+            self.tell_lane(batch, execution, DOCS, asked, about)?;
         }
         self.plan_effects(batch, execution, &kept.effects).await
     }
@@ -86,11 +102,13 @@ impl Engine {
     }
 
     /// Puts an event of our own into the lane's mailbox: the lane decides what becomes of it, as of any other.
-    fn ask_for_review(
+    fn tell_lane(
         &self,
         batch: &mut Batch,
         execution: &Execution,
-        asked: &Asked,
+        event: &str,
+        asked: Asked,
+        about: About,
     ) -> Result<(), EngineError> {
         let Some(subject) = &execution.subject else {
             return Ok(());
@@ -102,19 +120,19 @@ impl Engine {
         let envelope = Envelope {
             delivery_id,
             tenant: execution.tenant.clone(),
-            event_type: OURS.to_owned(),
+            event_type: event.to_owned(),
             action: None,
             about: About {
                 installation: Some(subject.installation),
                 repo_id: Some(subject.repo_id),
                 repo: Some(subject.repo.clone()),
                 pr_number: Some(subject.number),
-                ..About::default()
+                ..about
             },
             received_at: now,
             semantic: None,
             replayed_by: None,
-            asked: Some(asked.clone()),
+            asked: Some(asked),
             disposition: None,
         };
         let id = uuid7(now, self.ports.clock.random()).to_string();

@@ -6,14 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use pullmill_core::body;
 use pullmill_core::decided::Decided;
+use pullmill_core::effect::CommentRef;
 use pullmill_core::event::github::{self, Purpose};
 use pullmill_core::event::{Asked, Disposition, Envelope};
 use pullmill_core::execution::{Cause, Event, Execution, Reason, Status, Subject, decide, start};
-use pullmill_core::id::{ExecutionId, TenantId, WorkflowName};
+use pullmill_core::id::{ExecutionId, Sha, TenantId, WorkflowName};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::queue::Lease;
-use pullmill_core::ports::store::{Draft, IndexKey, Page, Range, Record, Second, Version};
+use pullmill_core::ports::store::{Draft, IndexKey, Key, Page, Range, Record, Second, Version};
 use pullmill_core::routing::{self, Route};
 use pullmill_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use crate::attempt::Attempts;
 use crate::ingress::lane_due;
 use crate::transition::Loaded;
 use crate::worker::{Handled, Settled};
-use crate::workflow::review_name;
+use crate::workflow::{docs_name, review_name};
 use crate::{Engine, EngineError};
 
 /// Reviews of one pull request in an hour: whatever makes more of them is a loop, or means harm (T28).
@@ -60,6 +61,8 @@ struct Round<'a> {
     active: BTreeMap<WorkflowName, (Option<Version>, Option<Active>)>,
     /// What people have decided, once it was asked for; the batch is held to it.
     decided: Option<(Decided, Option<Version>)>,
+    /// Which heads are commits of our own, as far as it was asked; the batch is held to it.
+    own: BTreeMap<Key, Option<Version>>,
     /// What to log when it is done.
     told: Vec<(ExecutionId, String)>,
 }
@@ -91,6 +94,7 @@ impl Engine {
                 pk: &key.pk,
                 active: BTreeMap::new(),
                 decided: None,
+                own: BTreeMap::new(),
                 told: Vec::new(),
             };
             let has_more = mail.next.is_some();
@@ -156,7 +160,27 @@ impl Round<'_> {
                 expect: version.map_or(Expect::Absent, Expect::Version),
             })?;
         }
+        for (key, version) in std::mem::take(&mut self.own) {
+            let expect = version.map_or(Expect::Absent, Expect::Version);
+            self.batch.push(Write::Check { key, expect })?;
+        }
         Ok(())
+    }
+
+    /// Whether an event is about a head that is a commit of our own. Only our own ledger says so, never a name or a text (I18).
+    async fn is_own(&mut self, envelope: &Envelope) -> Result<bool, EngineError> {
+        let about = &envelope.about;
+        let head = about.head.as_deref().and_then(|head| Sha::parse(head).ok());
+        let Some((head, repo)) = head.zip(about.repo_id) else {
+            return Ok(false);
+        };
+        let key = keys::own_commit(&envelope.tenant, repo, &head);
+        if !self.own.contains_key(&key) {
+            let record = self.engine.record(&key, self.batch.now()).await?;
+            let version = record.map(|record| record.version);
+            self.own.insert(key.clone(), version);
+        }
+        Ok(self.own.get(&key).is_some_and(Option::is_some))
     }
 
     /// Reads once what people have decided.
@@ -175,6 +199,15 @@ impl Round<'_> {
         if *workflow == review_name() {
             input["declined"] = json!(self.decided().await?.declined);
             input["asked"] = json!(envelope.asked);
+            input["is_own"] = json!(self.is_own(envelope).await?);
+        } else if *workflow == docs_name() {
+            let about = &envelope.about;
+            let to = about.comment_id.map(|id| CommentRef {
+                id,
+                thread: about.thread,
+            });
+            input["to"] = json!(to);
+            input["latest"] = self.latest(&envelope.tenant).await?;
         } else if let Some(command) = &envelope.about.command {
             let about = &envelope.about;
             input["command"] = json!({
@@ -287,8 +320,13 @@ impl Round<'_> {
                 "no workflow `{workflow}` runs here"
             )));
         };
-        let is_review = *workflow == review_name();
-        if is_review
+        let is_docs = *workflow == docs_name();
+        if is_docs && !item.is_wanted_by_somebody() && self.is_own(&item.envelope).await? {
+            return Ok(Disposition::Ignored(
+                "the head is a commit of our own".to_owned(),
+            ));
+        }
+        if (is_docs || *workflow == review_name())
             && !item.is_wanted_by_somebody()
             && let Some(by) = self.decided().await?.paused_by
         {

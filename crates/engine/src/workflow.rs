@@ -67,6 +67,31 @@ pub fn comment_command() -> Plan {
     plan
 }
 
+/// The workflow that keeps documents true.
+#[must_use]
+pub fn docs_name() -> WorkflowName {
+    WorkflowName::constant("docs-update")
+}
+
+/// The agent that keeps documents true.
+#[must_use]
+pub fn docs_agent() -> AgentName {
+    AgentName::constant("docs")
+}
+
+/// Mends documents that a change has made untrue, or suggests how.
+#[must_use]
+pub fn docs_update() -> Plan {
+    let mut plan = comment_command();
+    plan.workflow = docs_name();
+    plan.effects = vec![Kind::Review, Kind::Resolve, Kind::Commit, Kind::Reply];
+    for step in &mut plan.steps {
+        step.name = StepName::constant("docs");
+        step.agent = docs_agent();
+    }
+    plan
+}
+
 /// The agent that looks whether a pull request is really closed.
 #[must_use]
 pub fn cleanup_agent() -> AgentName {

@@ -13,11 +13,19 @@ pub enum Write {
     Check,
     /// Conversations.
     Thread,
+    /// Trees, commits and branches.
+    Commit,
 }
 
 impl Write {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Comment, Self::Review, Self::Check, Self::Thread];
+    pub const ALL: [Self; 5] = [
+        Self::Comment,
+        Self::Review,
+        Self::Check,
+        Self::Thread,
+        Self::Commit,
+    ];
 }
 
 /// What goes wrong.

@@ -13,18 +13,38 @@ pub(crate) type Files = BTreeMap<String, Bytes>;
 pub(crate) struct Commit {
     pub(crate) parent: Option<String>,
     pub(crate) files: Files,
+    /// Seconds since 1970.
+    pub(crate) at: i64,
 }
+
+/// When commits are made here.
+const AT: i64 = 1_700_000_000;
 
 /// All objects of a repository and its forks.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     pub(crate) blobs: BTreeMap<String, Bytes>,
     pub(crate) commits: BTreeMap<String, Commit>,
+    /// Trees that no commit has yet.
+    pub(crate) trees: BTreeMap<String, Files>,
 }
 
 impl Objects {
     /// Makes a commit; equal ones with equal parents are one.
     pub(crate) fn commit(&mut self, parent: Option<&str>, files: Files, message: &str) -> String {
+        let who = format!("Fake Hub <hub@localhost> {AT} +0000");
+        self.commit_by(parent, files, message, &who, AT)
+    }
+
+    /// Makes a commit of somebody at a time.
+    pub(crate) fn commit_by(
+        &mut self,
+        parent: Option<&str>,
+        files: Files,
+        message: &str,
+        who: &str,
+        at: i64,
+    ) -> String {
         for bytes in files.values() {
             self.blobs.insert(blob_id(bytes), bytes.clone());
         }
@@ -32,15 +52,26 @@ impl Objects {
         if let Some(parent) = parent {
             text.push_str(&format!("parent {parent}\n"));
         }
-        let who = "Fake Hub <hub@localhost> 1700000000 +0000";
-        text.push_str(&format!("author {who}\ncommitter {who}\n\n{message}\n"));
+        text.push_str(&format!("author {who}\ncommitter {who}\n\n{message}"));
         let id = id("commit", text.as_bytes());
         let commit = Commit {
             parent: parent.map(str::to_owned),
             files,
+            at,
         };
         self.commits.insert(id.clone(), commit);
         id
+    }
+
+    /// The files of a commit, or of a tree by its own name.
+    pub(crate) fn tree(&self, name: &str) -> Option<&Files> {
+        let of_commit = self.commits.get(name).map(|commit| &commit.files);
+        of_commit.or_else(|| self.trees.get(name)).or_else(|| {
+            let mut commits = self.commits.values();
+            commits
+                .find(|commit| tree_id(&commit.files, "") == name)
+                .map(|commit| &commit.files)
+        })
     }
 
     /// A commit and those before it, newest first.

@@ -37,6 +37,8 @@ enum Node<'s> {
     Query,
     Mutation,
     Repository(&'s Repo),
+    Reference(&'s str),
+    Target(&'s str),
     PullRequest(&'s Pull),
     Threads(&'s Pull, usize, usize),
     Thread(&'s ReviewComment),
@@ -247,6 +249,11 @@ impl<'s> Run<'s> {
                 };
                 Held::One(Some(Node::PullRequest(pull.ok_or_else(missing)?)))
             }
+            (Node::Repository(repo), "defaultBranchRef") => {
+                Held::One(Some(Node::Reference(&repo.main)))
+            }
+            (Node::Reference(tip), "target") => Held::One(Some(Node::Target(tip))),
+            (Node::Target(tip), "oid") => Held::Plain(json!(tip)),
             (Node::Repository(repo), "object") => {
                 let expression = text("expression");
                 Held::One(object(repo, &expression))
@@ -291,6 +298,7 @@ impl<'s> Run<'s> {
             "isCrossRepository" => json!(pull.is_fork),
             "baseRefOid" => json!(pull.base),
             "headRefOid" => json!(pull.head),
+            "headRefName" => json!(pull.branch),
             "reviewThreads" => {
                 let first = self.argument(field, "first").as_u64().unwrap_or(0);
                 if !(1..=100).contains(&first) {
@@ -336,6 +344,8 @@ impl Node<'_> {
             Self::Query => "Query",
             Self::Mutation => "Mutation",
             Self::Repository(_) => "Repository",
+            Self::Reference(_) => "Ref",
+            Self::Target(_) => "GitObject",
             Self::PullRequest(..) => "PullRequest",
             Self::Threads(..) => "PullRequestReviewThreadConnection",
             Self::Thread(_) => "PullRequestReviewThread",

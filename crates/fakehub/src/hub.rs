@@ -56,6 +56,10 @@ pub struct Posted {
     pub reactions: Vec<Reaction>,
     /// Its present head.
     pub head: String,
+    /// Its commits, newest first.
+    pub history: Vec<String>,
+    /// The files of its head that are text.
+    pub files: BTreeMap<String, String>,
 }
 
 impl Hub {
@@ -133,6 +137,7 @@ impl Hub {
             let number = repository.pulls.len() as u64 + 1;
             let pull = Pull {
                 title: title.to_owned(),
+                branch: format!("change/{number}"),
                 base,
                 head,
                 is_open: true,
@@ -416,6 +421,8 @@ impl Hub {
             labels: pull.labels.clone(),
             reactions: pull.reactions.clone(),
             head: pull.head.clone(),
+            history: repo.objects.history(&pull.head),
+            files: files_of(repo, &pull.head),
         })
     }
 
@@ -439,6 +446,15 @@ impl Drop for Hub {
             let _ = thread.join();
         }
     }
+}
+
+/// The files of a commit that are text.
+fn files_of(repo: &Repo, commit: &str) -> BTreeMap<String, String> {
+    let files = repo.objects.commits.get(commit).map(|commit| &commit.files);
+    let files = files.into_iter().flatten();
+    files
+        .filter_map(|(path, bytes)| Some((path.clone(), String::from_utf8(bytes.to_vec()).ok()?)))
+        .collect()
 }
 
 fn pull_of(state: &mut State, opened: Opened) -> Option<&mut Pull> {

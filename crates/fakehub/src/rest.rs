@@ -1,5 +1,7 @@
 //! The REST API: routes, and what they read and change.
 
+mod objects;
+
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -7,14 +9,12 @@ use serde_json::{Value, json};
 use crate::app::{APP, Caller, No, SLUG, give_token};
 use crate::diff::differences;
 use crate::fault::Write;
-use crate::git::blob_id;
 use crate::graphql;
 use crate::state::{CheckRun, Comment, Reaction, Repo, Review, ReviewComment, State};
 
 /// GitHub's limits.
 const MAX_BODY: usize = 65_536;
 const MAX_NOTES: usize = 50;
-const MAX_FILES: usize = 300;
 
 /// A request, taken apart.
 pub(crate) struct Request<'r> {
@@ -225,6 +225,7 @@ pub(crate) fn write_of(request: &Request<'_>) -> Option<Write> {
         ["repos", _, _, "issues", ..] => Some(Write::Comment),
         ["repos", _, _, "pulls", ..] => Some(Write::Review),
         ["repos", _, _, "check-runs", ..] => Some(Write::Check),
+        ["repos", _, _, "git", ..] => Some(Write::Commit),
         _ => None,
     }
 }
@@ -273,9 +274,8 @@ pub(crate) fn answer(state: &mut State, caller: &Caller, request: &Request<'_>) 
     };
     token.check(id, permission, is_write)?;
     match rest {
-        ["compare", range] => compare(repo(state, id)?, range),
-        ["git", "trees", commit] => tree(repo(state, id)?, commit),
-        ["git", "blobs", blob] => raw(repo(state, id)?, blob, request.is_raw),
+        ["compare", range] => objects::compare(repo(state, id)?, range),
+        ["git", rest @ ..] => objects::answer(state, id, rest, request),
         ["issues", "comments", comment] => change_comment(state, id, comment, request),
         ["issues", number, "comments"] => comments(state, id, number, request),
         ["pulls", "comments", comment] => change_line(state, id, comment, request),
@@ -319,45 +319,6 @@ fn page(items: Vec<Value>, query: &str) -> Vec<Value> {
     let size = number("per_page", 30).clamp(1, 100);
     let skipped = (number("page", 1).max(1) - 1) * size;
     items.into_iter().skip(skipped).take(size).collect()
-}
-
-fn compare(repo: &Repo, range: &str) -> Result<Yes, No> {
-    let (base, head) = range.split_once("...").ok_or_else(missing)?;
-    let merge_base = repo.objects.merge_base(base, head).ok_or_else(missing)?;
-    let before = &repo.objects.commits[&merge_base].files;
-    let after = &repo.objects.commits.get(head).ok_or_else(missing)?.files;
-    let files = differences(before, after);
-    let files: Vec<Value> = files
-        .iter()
-        .take(MAX_FILES)
-        .map(|file| file.to_json())
-        .collect();
-    let answer = json!({
-        "merge_base_commit": {"sha": merge_base}, "status": "ahead", "files": files,
-    });
-    Ok(Yes::Json(200, answer))
-}
-
-fn tree(repo: &Repo, commit: &str) -> Result<Yes, No> {
-    let files = &repo.objects.commits.get(commit).ok_or_else(missing)?.files;
-    let entries: Vec<Value> = files
-        .iter()
-        .map(|(path, bytes)| {
-            json!({"path": path, "mode": "100644", "type": "blob", "sha": blob_id(bytes), "size": bytes.len()})
-        })
-        .collect();
-    Ok(Yes::Json(
-        200,
-        json!({"sha": commit, "tree": entries, "truncated": false}),
-    ))
-}
-
-fn raw(repo: &Repo, blob: &str, is_raw: bool) -> Result<Yes, No> {
-    let bytes = repo.objects.blobs.get(blob).ok_or_else(missing)?;
-    match is_raw {
-        true => Ok(Yes::Raw(bytes.clone())),
-        false => no(406, "only raw blobs are given here"),
-    }
 }
 
 fn body_of(request: &Request<'_>) -> Result<String, No> {

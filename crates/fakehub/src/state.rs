@@ -103,6 +103,8 @@ pub struct CheckRun {
 #[derive(Debug)]
 pub(crate) struct Pull {
     pub(crate) title: String,
+    /// The branch of its head.
+    pub(crate) branch: String,
     pub(crate) base: String,
     pub(crate) head: String,
     pub(crate) is_open: bool,

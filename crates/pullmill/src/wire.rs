@@ -33,6 +33,7 @@ use pullmill_core::ports::store::Store;
 use pullmill_engine::agents::Agent;
 use pullmill_engine::agents::cleanup::CleanupAgent;
 use pullmill_engine::agents::command::CommandAgent;
+use pullmill_engine::agents::docs::DocsAgent;
 use pullmill_engine::agents::pull::PullAgent;
 use pullmill_engine::agents::snippet::SnippetAgent;
 use pullmill_engine::effects::marker_key;
@@ -114,6 +115,7 @@ pub async fn engine(
         workflow::pull_review(),
         workflow::cleanup(),
         workflow::comment_command(),
+        workflow::docs_update(),
     ]);
     let commands: Arc<dyn Agent> = Arc::new(CommandAgent::new(
         Arc::clone(&forge.read),
@@ -121,6 +123,12 @@ pub async fn engine(
         forge.markers.clone(),
     ));
     agents.push((workflow::command_agent(), commands));
+    let docs: Arc<dyn Agent> = Arc::new(DocsAgent::new(
+        Arc::clone(&forge.read),
+        Arc::clone(&ports.blobs),
+        forge.markers.clone(),
+    ));
+    agents.push((workflow::docs_agent(), docs));
     let cleanup: Arc<dyn Agent> = Arc::new(CleanupAgent::new(Arc::clone(&forge.read)));
     agents.push((workflow::cleanup_agent(), cleanup));
     agents.push((workflow::pull_agent(), agent));

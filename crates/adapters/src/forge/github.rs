@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod commit;
 mod compare;
 mod deliveries;
 mod http;
@@ -66,6 +67,12 @@ impl<'a> Reader<'a> {
     /// An agent.
     fn agent(repo: &'a RepoRef) -> Self {
         let scope = Scope::Read;
+        Self { repo, scope }
+    }
+
+    /// The sender of commits.
+    fn committer(repo: &'a RepoRef) -> Self {
+        let scope = Scope::Commit;
         Self { repo, scope }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use pullmill_core::change::{RepoPath, Side};
+use pullmill_core::commit::{Tree, TreeEntry};
 use pullmill_core::effect::{Content, Effect, Found};
 use pullmill_core::event::comment::Permission;
 use pullmill_core::id::{RepoName, Sha};
@@ -292,6 +293,25 @@ impl ForgeRead for LocalForge {
         Ok(fetched)
     }
 
+    async fn tree(&self, _: &RepoRef, commit: &Sha) -> Result<Tree, ForgeError> {
+        let repository = self.repository()?;
+        let (files, _) = repository.files(commit.as_str()).map_err(away)?;
+        let mut entries = Vec::with_capacity(files.len());
+        for file in files {
+            entries.push(TreeEntry {
+                path: file.path,
+                mode: format!("{:06o}", file.mode),
+                sha: sha(&file.id)?,
+            });
+        }
+        Ok(Tree {
+            entries,
+            // Its folders are left out: no commit is made here.
+            is_complete: false,
+            committed_at: Timestamp::from_millis(0),
+        })
+    }
+
     async fn attempts(&self, _: Timestamp) -> Result<Vec<Attempt>, ForgeError> {
         Ok(Vec::new())
     }
@@ -309,6 +329,9 @@ fn closed(base: Sha, threads: Vec<Thread>) -> Pull {
         is_draft: false,
         is_fork: false,
         head: base.clone(),
+        default: base.clone(),
+        // Branches are somebody's own work, and may be checked out.
+        branch: None,
         base,
         threads,
     }

@@ -11,6 +11,20 @@ use super::{Limits, Repository};
 /// Files of configuration are small.
 const MAX_BYTES: u64 = 4 << 20;
 
+/// A tree with more entries than this is not read to its end: trees may hold each other a thousandfold.
+const MAX_ENTRIES: usize = 100_000;
+
+/// Something at a commit that is no folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Where.
+    pub path: RepoPath,
+    /// Its mode.
+    pub mode: u32,
+    /// Its id.
+    pub id: String,
+}
+
 impl Repository {
     /// The id of the commit `HEAD` names; `None` if the branch has none yet.
     ///
@@ -55,6 +69,46 @@ impl Repository {
             .collect())
     }
 
+    /// Everything that is no folder at a commit, with its mode and its id, and whether that is all: of a vast tree it is only a part.
+    ///
+    /// # Errors
+    /// If a tree is damaged or git fails.
+    pub fn files(&self, commit: &str) -> Result<(Vec<StoredFile>, bool), GitError> {
+        check(commit).map_err(|problem| GitError::Revision {
+            given: commit.to_owned(),
+            problem: problem.to_owned(),
+        })?;
+        let mut files = Vec::new();
+        let root = format!("{commit}^{{tree}}");
+        let mut folders = vec![(Vec::new(), root.into_bytes())];
+        let mut seen = 0;
+        while let Some((folder, name)) = folders.pop() {
+            let Reply::Object { bytes, .. } = self.objects().get(&name, MAX_BYTES)? else {
+                let folder = String::from_utf8_lossy(&folder).into_owned();
+                return Err(path_error(&folder, "the stored folder cannot be read"));
+            };
+            let mut rest = bytes.as_slice();
+            while let Some((entry, after)) = tree_entry(rest, self.hash.len()) {
+                rest = after;
+                seen += 1;
+                if seen > MAX_ENTRIES {
+                    return Ok((files, false));
+                }
+                let path = [folder.as_slice(), entry.name].concat();
+                let id: String = entry.id.iter().map(|byte| format!("{byte:02x}")).collect();
+                match entry.mode {
+                    0o040_000 => folders.push(([&path, b"/".as_slice()].concat(), id.into_bytes())),
+                    mode => files.push(StoredFile {
+                        path: RepoPath::from_bytes(&path),
+                        mode,
+                        id,
+                    }),
+                }
+            }
+        }
+        Ok((files, true))
+    }
+
     fn stored(&self, commit: &str, path: &RepoPath) -> Result<Reply, GitError> {
         check(commit).map_err(|problem| GitError::Revision {
             given: commit.to_owned(),
@@ -97,22 +151,31 @@ impl Repository {
 /// The names of the regular files in a tree: `MODE NAME<nul>ID` over and over, up to what makes no sense.
 fn file_names(mut bytes: &[u8], id_len: usize) -> Vec<&[u8]> {
     let mut names = Vec::new();
-    while let Some((mode, name, rest)) = tree_entry(bytes, id_len) {
-        if mode & 0o170_000 == 0o100_000 {
-            names.push(name);
+    while let Some((entry, rest)) = tree_entry(bytes, id_len) {
+        if entry.mode & 0o170_000 == 0o100_000 {
+            names.push(entry.name);
         }
         bytes = rest;
     }
     names
 }
 
-fn tree_entry(bytes: &[u8], id_len: usize) -> Option<(u32, &[u8], &[u8])> {
+struct TreeEntry<'t> {
+    mode: u32,
+    name: &'t [u8],
+    id: &'t [u8],
+}
+
+fn tree_entry(bytes: &[u8], id_len: usize) -> Option<(TreeEntry<'_>, &[u8])> {
     let nul = bytes.iter().position(|byte| *byte == 0)?;
     let blank = bytes[..nul].iter().position(|byte| *byte == b' ')?;
     let mode = std::str::from_utf8(&bytes[..blank]).ok()?;
-    let mode = u32::from_str_radix(mode, 8).ok()?;
-    let rest = bytes.get(nul + 1 + id_len..)?;
-    Some((mode, &bytes[blank + 1..nul], rest))
+    let entry = TreeEntry {
+        mode: u32::from_str_radix(mode, 8).ok()?,
+        name: &bytes[blank + 1..nul],
+        id: bytes.get(nul + 1..nul + 1 + id_len)?,
+    };
+    Some((entry, bytes.get(nul + 1 + id_len..)?))
 }
 
 fn check_path(path: &[u8]) -> Result<(), &'static str> {

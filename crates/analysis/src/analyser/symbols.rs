@@ -57,7 +57,10 @@ impl Symbols {
                 kind: named.kind.to_owned(),
                 line: source.position(named.range.start).0,
                 end_line: source.position(named.range.end.saturating_sub(1)).0,
-                digest: digest(source.text().get(named.range.clone()).unwrap_or_default()),
+                digest: digest(
+                    source.text().get(named.range.clone()).unwrap_or_default(),
+                    named.name.rsplit('.').next().unwrap_or_default(),
+                ),
             })
             .collect()
     }
@@ -202,11 +205,24 @@ fn receiver<'s>(node: Node<'_>, text: &'s str) -> Option<&'s str> {
     words.split('[').next()
 }
 
-/// Equal for texts that differ in white space only. Compared within one review and never kept.
-fn digest(text: &str) -> String {
+/// Equal for texts that differ in white space and in their own name only. Compared within one review and never kept.
+fn digest(text: &str, name: &str) -> String {
     let mut hasher = DefaultHasher::new();
+    let is_of_name = |character: char| character.is_alphanumeric() || character == '_';
     for word in text.split_ascii_whitespace() {
-        word.hash(&mut hasher);
+        let mut rest = word;
+        while let Some(at) = rest.find(is_of_name) {
+            let end = rest[at..]
+                .find(|character| !is_of_name(character))
+                .map_or(rest.len(), |length| at + length);
+            rest[..at].hash(&mut hasher);
+            match &rest[at..end] {
+                own if own == name => 0_u8.hash(&mut hasher),
+                other => other.hash(&mut hasher),
+            }
+            rest = &rest[end..];
+        }
+        rest.hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
 }
@@ -276,8 +292,12 @@ mod tests {
     }
 
     #[test]
-    fn digest_sees_code_and_no_white_space() {
-        assert_eq!(digest("a  b\n c"), digest("a b c"));
-        assert_ne!(digest("a b c"), digest("a b d"));
+    fn digest_sees_code_and_neither_white_space_nor_its_own_name() {
+        let of = |text: &str| digest(text, "own");
+        assert_eq!(of("a  b\n c"), of("a b c"));
+        assert_ne!(of("a b c"), of("a b d"));
+        assert_eq!(of("def own(x): own(x)"), digest("def it(x): it(x)", "it"));
+        assert_ne!(of("def own(x): own(x)"), digest("def it(x): own(x)", "it"));
+        assert_ne!(of("def own(x)"), of("def owner(x)"));
     }
 }

@@ -6,10 +6,13 @@ use super::kind::Kind;
 use super::symbols::{self, Edits, Moves, quote};
 use super::{Analyses, Analysis, count, headline};
 use crate::change::{FileChange, RepoPath, Side, Status};
+use crate::docs::{Renamed, RenamedKind};
 use crate::hunk::LineKind;
 use crate::job::JobReport;
 use crate::review::{Component, Summary, WalkthroughRow};
 
+/// More things than this that have another name are a reorganisation, and no document is mended for it.
+const MAX_RENAMED: usize = 200;
 /// How many folders deeper than configured a component may lie if everything is in one folder.
 const EXTRA_DEPTH: usize = 3;
 
@@ -34,6 +37,26 @@ pub(super) fn of_change(files: &[&FileChange], analyses: &Analyses, depth: usize
         components,
         walkthrough,
     }
+}
+
+/// What certainly has another name now: symbols, and files that moved.
+pub(super) fn renamed(files: &[&FileChange], analyses: &Analyses) -> Vec<Renamed> {
+    let names = symbols::last_names(reports(analyses));
+    let mut renamed: Vec<Renamed> = reports(analyses)
+        .flat_map(|(path, report)| symbols::renamed(path, report, &names))
+        .collect();
+    renamed.extend(files.iter().filter_map(|file| {
+        let old = file.old_path.as_ref()?;
+        (file.status == Status::Renamed).then(|| Renamed {
+            kind: RenamedKind::File,
+            from: old.to_string(),
+            to: file.path.to_string(),
+            path: file.path.clone(),
+            line: 1,
+        })
+    }));
+    renamed.truncate(MAX_RENAMED);
+    renamed
 }
 
 /// Summarises a scan: there is nothing to walk through.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::RepoPath;
+use crate::docs::{Renamed, RenamedKind};
 use crate::job::{JobReport, Symbol};
 
 /// What happened to the symbols of one file. Names are ready to be shown.
@@ -19,7 +20,7 @@ pub(super) struct Edits {
     pub(super) moved_away: Vec<String>,
 }
 
-/// Symbols that left a file, by digest, for finding out where they went; ambiguous digests are left out.
+/// Symbols that left a file, by digest and last name, for finding out where they went; ambiguous digests are left out.
 #[derive(Default)]
 pub(super) struct Moves {
     left: BTreeMap<String, RepoPath>,
@@ -39,12 +40,12 @@ impl Moves {
         for (path, report) in reports {
             let (base, head) = sides(report);
             for symbol in missing(base, head) {
-                left.entry(symbol.digest.clone())
+                left.entry(identity(symbol))
                     .and_modify(|place| *place = None)
                     .or_insert_with(|| Some(path.clone()));
             }
             for symbol in missing(head, base) {
-                *arrived.entry(symbol.digest.clone()).or_insert(0) += 1;
+                *arrived.entry(identity(symbol)).or_insert(0) += 1;
             }
         }
         Self {
@@ -60,9 +61,10 @@ impl Moves {
         }
     }
 
-    fn origin(&self, digest: &str) -> Option<&RepoPath> {
-        let place = self.left.get(digest)?;
-        self.arrived.contains(digest).then_some(place)
+    fn origin(&self, symbol: &Symbol) -> Option<&RepoPath> {
+        let identity = identity(symbol);
+        let place = self.left.get(&identity)?;
+        self.arrived.contains(&identity).then_some(place)
     }
 }
 
@@ -82,10 +84,7 @@ pub(super) fn compare(path: &RepoPath, report: &JobReport, moves: &Moves) -> Edi
         if let Some(old) = same.and_then(Vec::pop) {
             found.insert(&old.name);
             edits.renamed.push((old.name.clone(), symbol.name.clone()));
-        } else if let Some(origin) = moves
-            .origin(&symbol.digest)
-            .filter(|origin| *origin != path)
-        {
+        } else if let Some(origin) = moves.origin(symbol).filter(|origin| *origin != path) {
             edits.moved_here.push((symbol.name.clone(), origin.clone()));
         } else {
             edits.added.push(symbol.name.clone());
@@ -95,7 +94,7 @@ pub(super) fn compare(path: &RepoPath, report: &JobReport, moves: &Moves) -> Edi
         if found.contains(symbol.name.as_str()) {
             continue;
         }
-        match moves.origin(&symbol.digest) {
+        match moves.origin(symbol) {
             Some(_) => edits.moved_away.push(symbol.name.clone()),
             None => edits.removed.push(symbol.name.clone()),
         }
@@ -103,6 +102,53 @@ pub(super) fn compare(path: &RepoPath, report: &JobReport, moves: &Moves) -> Edi
     edits.changed = changed(base, head);
     edits.simplify();
     edits
+}
+
+/// The symbols that certainly have another name now: in one file, one is gone and one is new, and they are equal but for
+/// their names. `names` are all last names that are left anywhere in the change.
+pub(super) fn renamed(path: &RepoPath, report: &JobReport, names: &BTreeSet<&str>) -> Vec<Renamed> {
+    let (base, head) = sides(report);
+    let (gone, new) = (missing(base, head), missing(head, base));
+    let mut renamed = Vec::new();
+    for symbol in &new {
+        let is_twin =
+            |other: &&&Symbol| (&other.digest, &other.kind) == (&symbol.digest, &symbol.kind);
+        let mut old = gone.iter().filter(is_twin);
+        let (Some(old), None) = (old.next(), old.next()) else {
+            continue;
+        };
+        let is_only = new.iter().filter(is_twin).count() == 1;
+        // Of a single line there may be others like it anywhere.
+        let is_long = symbol.end_line > symbol.line;
+        if is_only && is_long && !names.contains(last(&old.name)) {
+            renamed.push(Renamed {
+                kind: RenamedKind::Symbol,
+                from: old.name.clone(),
+                to: symbol.name.clone(),
+                path: path.clone(),
+                line: symbol.line,
+            });
+        }
+    }
+    renamed
+}
+
+/// The last names of all symbols at head.
+pub(super) fn last_names<'a>(
+    reports: impl Iterator<Item = (&'a RepoPath, &'a JobReport)>,
+) -> BTreeSet<&'a str> {
+    let symbols = reports.flat_map(|(_, report)| sides(report).1);
+    symbols.map(|symbol| last(&symbol.name)).collect()
+}
+
+/// What a symbol is called within its class or module.
+fn last(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, last)| last)
+}
+
+/// What stays when a symbol moves.
+fn identity(symbol: &Symbol) -> String {
+    format!("{} {}", symbol.digest, last(&symbol.name))
 }
 
 impl Edits {

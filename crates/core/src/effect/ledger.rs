@@ -222,7 +222,7 @@ impl Ledger {
     /// Says what to do after a look at the forge. `found` is what is there, oldest first.
     #[must_use]
     pub fn step(&self, found: &[Found], law: &SendLaw, now: Timestamp) -> Step {
-        if found.is_empty() && self.kind == Kind::Resolve {
+        if found.is_empty() && matches!(self.kind, Kind::Resolve | Kind::Commit) {
             return Step::Drop;
         }
         let known = self.known();

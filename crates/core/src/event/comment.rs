@@ -27,6 +27,8 @@ pub enum Command {
     Resolve,
     /// Label the pull request with its risk.
     Labels,
+    /// Mend the documents that the change has made untrue.
+    Docs,
     /// Show the settings that hold.
     Config,
     /// Show the commands.
@@ -123,6 +125,11 @@ pub const COMMANDS: [(&str, Permission, &str); 17] = [
         Permission::Write,
         "label the pull request with its risk",
     ),
+    (
+        "docs",
+        Permission::Write,
+        "mend documents that the change has made untrue, or suggest how",
+    ),
     ("config", Permission::Read, "the settings that hold here"),
     ("help", Permission::Read, "this list"),
     ("describe", Permission::Write, "needs a model"),
@@ -130,7 +137,6 @@ pub const COMMANDS: [(&str, Permission, &str); 17] = [
     ("ask", Permission::Write, "needs a model"),
     ("changelog", Permission::Write, "needs a model"),
     ("tests", Permission::Write, "needs a model"),
-    ("docs", Permission::Write, "needs a model"),
     (
         "replay",
         Permission::Admin,
@@ -172,7 +178,7 @@ pub fn parse(line: &str) -> Result<Command, Misread> {
         "ask" => Ok(Command::NeedsModel("ask")),
         "changelog" => Ok(Command::NeedsModel("changelog")),
         "tests" => Ok(Command::NeedsModel("tests")),
-        "docs" => Ok(Command::NeedsModel("docs")),
+        "docs" => alone("docs", Command::Docs),
         "approve" => Ok(Command::Missing("approve")),
         "deploy" => Ok(Command::Missing("deploy")),
         "replay" => Ok(Command::Missing("replay")),

@@ -7,6 +7,8 @@ use crate::time::Timestamp;
 
 /// The name of events that Pullmill makes itself: a command asks for a review. No forge can send it, see [`read`].
 pub const OURS: &str = "pullmill.review";
+/// The same, for documents that a change has made untrue.
+pub const DOCS: &str = "pullmill.docs";
 
 strict_structs! {
     /// The few fields that count. Everything else may be anything.
@@ -90,6 +92,8 @@ pub enum Purpose {
     Installation,
     /// Somebody wants a check once more.
     Recheck,
+    /// Documents may not be true any more.
+    Docs,
 }
 
 impl Purpose {
@@ -105,6 +109,7 @@ impl Purpose {
             Self::Deployment => "deployment",
             Self::Installation => "installation",
             Self::Recheck => "recheck",
+            Self::Docs => "docs",
         }
     }
 }
@@ -118,7 +123,7 @@ pub fn read(event: &str, body: &str) -> Result<Read, serde_json::Error> {
         tenant: tenant(&wire),
         semantic: semantic(event, action.as_deref(), &about, &wire),
         purpose: match event {
-            OURS => Err("no forge has this event"),
+            OURS | DOCS => Err("no forge has this event"),
             event => purpose(event, action.as_deref(), &about),
         },
         action,
@@ -197,6 +202,7 @@ pub fn purpose(event: &str, action: Option<&str>, about: &About) -> Result<Purpo
     };
     match (event, action.unwrap_or_default()) {
         (OURS, _) => Ok(Purpose::Review),
+        (DOCS, _) => Ok(Purpose::Docs),
         ("pull_request", "opened" | "reopened" | "synchronize" | "ready_for_review") => {
             Ok(Purpose::Review)
         }

@@ -114,6 +114,27 @@ pub(super) const ROOT: &[Key] = &[
         "Parts of the code base and which parts each may use. Checked for mistakes now; the architecture agent, \
          which is not part of this version, will review by it.",
     ),
+    key(
+        "docs",
+        Shape::Table(DOCS),
+        "What becomes of documents that still call something by a name that a pull request has changed. Counts as it \
+         stands on the default branch, wherever the pull request goes.",
+    ),
+];
+
+const DOCS: &[Key] = &[
+    one(
+        "mode",
+        Item::Word(&["off", "suggest", "commit"]),
+        "`suggest` says it in comments; `commit` mends the documents by a commit on the pull request's branch, which \
+         needs the App's permission to write contents. Forks only ever get suggestions.",
+    ),
+    list(
+        "paths",
+        Item::Glob,
+        "Documents that may be mended: Markdown, reStructuredText, AsciiDoc and plain text. Change logs never are. \
+         Replaces the list below.",
+    ),
 ];
 
 const REVIEW: &[Key] = &[
@@ -296,6 +317,14 @@ pub(super) const VENDORED: &[&str] = &[
     "thirdparty/",
     "site-packages/",
     ".venv/",
+];
+
+/// Documents that may be mended, unless the file says otherwise.
+pub(super) const DOCUMENTS: &[&str] = &[
+    "readme*",
+    "contributing*",
+    "**/{doc,docs,documentation}/**",
+    "*.{md,rst,adoc}",
 ];
 
 /// Floors that hold unless the file replaces them: name and paths; each is 40 high. Decision 2 names the kinds.

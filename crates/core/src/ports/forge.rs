@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{RepoPath, Status};
+use crate::commit::Tree;
 use crate::effect::{Effect, Found};
 use crate::event::comment::Permission;
 use crate::hunk::Hunk;
@@ -46,6 +47,10 @@ pub struct Pull {
     pub base: Sha,
     /// Its own tip.
     pub head: Sha,
+    /// The tip of the repository's default branch.
+    pub default: Sha,
+    /// The branch of its head, if we may put commits there.
+    pub branch: Option<String>,
     /// What we said at lines of its code, oldest first.
     pub threads: Vec<Thread>,
 }
@@ -168,6 +173,9 @@ pub trait ForgeRead: Send + Sync {
         wanted: &[Wanted],
         at_most_each: u64,
     ) -> Result<Vec<Fetched>, ForgeError>;
+
+    /// Lists all that a commit holds.
+    async fn tree(&self, repo: &RepoRef, commit: &Sha) -> Result<Tree, ForgeError>;
 
     /// Lists attempts to deliver something to us since a time, newest first.
     async fn attempts(&self, since: Timestamp) -> Result<Vec<Attempt>, ForgeError>;

@@ -17,7 +17,7 @@ use pullmill_core::reply;
 use pullmill_core::review::Review;
 use pullmill_core::risk::Risk;
 use pullmill_core::stream::Told;
-use pullmill_core::task::{Follows, Outcome};
+use pullmill_core::task::{AskedDocs, Follows, Outcome};
 use pullmill_core::verdict::Verdict;
 use serde::Deserialize;
 use serde_json::json;
@@ -166,6 +166,14 @@ impl CommandAgent {
                 }]),
                 None => case.reply(reply::nothing("there is no review yet")),
             },
+            Command::Docs => Follows {
+                docs: Some(AskedDocs {
+                    by: case.by(),
+                    head: case.pull.head.clone(),
+                    to: Some(case.comment()),
+                }),
+                ..Follows::default()
+            },
             Command::Resolve => self.resolve(case),
             Command::Ignore { finding, reason } => {
                 self.ignore(case, finding.as_deref(), &reason).await?
@@ -284,10 +292,15 @@ impl Case<'_> {
         self.effects(vec![self.answer(body)])
     }
 
+    /// What asks, for what follows.
+    fn by(&self) -> String {
+        format!("command-{}", self.said.comment)
+    }
+
     fn review(&self, is_full: bool, agents: Vec<String>) -> Follows {
         Follows {
             review: Some(Asked {
-                by: format!("command-{}", self.said.comment),
+                by: self.by(),
                 is_full,
                 agents,
             }),

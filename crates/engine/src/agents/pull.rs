@@ -7,8 +7,8 @@ use bytes::Bytes;
 use pullmill_core::assemble::BaselineEntry;
 use pullmill_core::baseline;
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
-use pullmill_core::effect::{Earned, pull_name};
-use pullmill_core::event::Asked;
+use pullmill_core::effect::{Earned, Kind, pull_name};
+use pullmill_core::event::{AUTO, Asked};
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::policy;
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground};
@@ -19,7 +19,7 @@ use pullmill_core::ports::forge::{
 use pullmill_core::posting::{self, Shown};
 use pullmill_core::review::Review;
 use pullmill_core::stream::Told;
-use pullmill_core::task::{Follows, Outcome};
+use pullmill_core::task::{AskedDocs, Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -92,7 +92,7 @@ impl PullAgent {
             pull: &pull,
             compared: &compared,
         };
-        self.post(work, &place, &review, input.asked).await
+        self.post(work, &place, &review, input).await
     }
 
     /// Reads both sides of every file, and what the base says about reviews.
@@ -162,7 +162,7 @@ impl PullAgent {
         work: &Work,
         place: &Place<'_>,
         review: &Review,
-        asked: Option<Asked>,
+        input: Input,
     ) -> Result<Outcome, Outcome> {
         let Place {
             pull_ref,
@@ -179,11 +179,26 @@ impl PullAgent {
         let name = pull_name(tenant, pull_ref);
         let read = |body: &str| self.markers.read_finding(&name, body);
         let mut shown = Shown::of(&pull.threads, read);
-        let asked = asked.unwrap_or_default();
+        let asked = input.asked.unwrap_or_default();
         shown.is_said_again = asked.is_full;
         shown.agents = asked.agents;
         let mark = |fingerprint: &str| self.markers.finding(&name, fingerprint);
-        let contents = posting::plan(review, &pull.head, &compared.files, &shown, mark);
+        let mut contents = posting::plan(review, &pull.head, &compared.files, &shown, mark);
+        // A commit of our own gets a check and a review, but no new summary and no work on documents (decision 12).
+        let is_own = input.is_own
+            && work
+                .execution
+                .subject
+                .as_ref()
+                .is_some_and(|subject| subject.head.as_deref() == Some(pull.head.as_str()));
+        if is_own {
+            contents.retain(|content| content.kind() != Kind::Summary);
+        }
+        let docs = (!is_own && !review.renamed.is_empty()).then(|| AskedDocs {
+            by: AUTO.to_owned(),
+            head: pull.head.clone(),
+            to: None,
+        });
         let earned = contents.into_iter().map(|content| Earned {
             head: pull.head.clone(),
             content,
@@ -200,7 +215,11 @@ impl PullAgent {
                     "findings": review.findings.len(), "files": review.coverage.len(),
                 }),
             )],
-            follows: earned.collect::<Vec<_>>().into(),
+            follows: Follows {
+                effects: earned.collect(),
+                docs,
+                ..Follows::default()
+            },
         })
     }
 }
@@ -227,6 +246,7 @@ struct Place<'a> {
 struct Input {
     declined: Vec<BaselineEntry>,
     asked: Option<Asked>,
+    is_own: bool,
 }
 
 impl Input {

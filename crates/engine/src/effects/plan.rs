@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use pullmill_core::body;
-use pullmill_core::effect::{Earned, Guard, Kind, Ledger, State, Target, Wish};
+use pullmill_core::effect::{Content, Earned, Guard, Kind, Ledger, State, Target, Wish};
 use pullmill_core::execution::{Cause, Execution, Subject};
-use pullmill_core::id::{TenantId, uuid7};
+use pullmill_core::id::{Sha, TenantId, uuid7};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::blob::{BlobClass, BlobRef};
@@ -14,7 +14,7 @@ use pullmill_core::time::Timestamp;
 use serde_json::json;
 
 use super::Outgoing;
-use crate::workflow::review_name;
+use crate::workflow::{docs_name, review_name};
 use crate::{Engine, EngineError, sender_queue};
 
 /// An effect whose content is kept.
@@ -88,6 +88,9 @@ impl Engine {
                 at: now,
             };
             let object = target.object(&kept.earned.content);
+            if let Content::Commit(commit) = &kept.earned.content {
+                self.own(batch, &target, &commit.commit).await?;
+            }
             let planned = self
                 .plan_effect(
                     batch,
@@ -112,6 +115,25 @@ impl Engine {
             })?;
         }
         Ok(told)
+    }
+
+    /// Writes down that a commit is our own, before any branch points at it.
+    async fn own(
+        &self,
+        batch: &mut Batch,
+        target: &Target,
+        commit: &Sha,
+    ) -> Result<(), EngineError> {
+        let now = batch.now();
+        let key = keys::own_commit(&target.tenant, target.pull.repo.id, commit);
+        let record = self.record(&key, now).await?;
+        let mut draft = Draft::new(key, body::encode(target)?);
+        draft.expires_at = Some(now + self.settings.keep_deliveries);
+        batch.push(Write::Put {
+            draft,
+            expect: record.map_or(Expect::Absent, |record| Expect::Version(record.version)),
+        })?;
+        Ok(())
     }
 
     /// The ledger of an object as it is wanted now; `None` if it is so already.
@@ -192,10 +214,11 @@ impl Engine {
     }
 }
 
-/// A review is wanted for as long as it has its place on the lane; what else was asked for stays wanted.
+/// What has a place on the lane is wanted for as long as it has it; what else was asked for stays wanted.
 fn guard(execution: &Execution, subject: &Subject) -> Option<Guard> {
     let workflow = &execution.plan.workflow;
-    (*workflow == review_name()).then(|| Guard {
+    let has_place = *workflow == review_name() || *workflow == docs_name();
+    has_place.then(|| Guard {
         lane: subject.lane.clone(),
         workflow: workflow.clone(),
     })
@@ -225,6 +248,9 @@ pub(crate) fn about(ledger: &Ledger, object: &str) -> serde_json::Value {
 
 /// What asked for the effects: deliveries and replays of them want the same review once, a command wants its own.
 fn cause(execution: &Execution) -> String {
+    if execution.plan.workflow == docs_name() {
+        return "docs".to_owned();
+    }
     match &execution.cause {
         Cause::Delivery(_) | Cause::Replay(_) => "auto".to_owned(),
         Cause::Request(by) => by.clone(),

@@ -260,23 +260,19 @@ impl Engine {
                 )
                 .await
             }
-            Step::Make if look.effect.content.kind() == Kind::Review => {
-                // A review speaks about one head; between the look and the request only the forge's own answer can tell.
-                match forge.read.pull(&look.ledger.target.pull).await {
-                    Ok(pull) if pull.head == look.ledger.target.head => {
-                        self.send(forge, lease, look, step).await
+            Step::Make | Step::Change(_) if look.ledger.kind.is_pinned() => {
+                // It counts for one head; between the look and the request only the forge's own answer can tell.
+                let target = &look.ledger.target;
+                let reason = match forge.read.pull(&target.pull).await {
+                    Ok(pull) if pull.head != target.head => "the head has moved",
+                    Ok(pull) if look.ledger.kind == Kind::Commit && !pull.is_open => {
+                        "the pull request is closed"
                     }
-                    Ok(_) => {
-                        self.cancel_effect(
-                            lease,
-                            &look.item,
-                            &look.ledger.wish,
-                            "the head has moved",
-                        )
-                        .await
-                    }
-                    Err(error) => self.put_off(forge, lease, &look, &error).await,
-                }
+                    Ok(_) => return self.send(forge, lease, look, step).await,
+                    Err(error) => return self.put_off(forge, lease, &look, &error).await,
+                };
+                self.cancel_effect(lease, &look.item, &look.ledger.wish, reason)
+                    .await
             }
             step => self.send(forge, lease, look, step).await,
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pullmill_core::body;
+use pullmill_core::commit::Tree;
 use pullmill_core::effect::{Content, Effect, Found, Kind, Ledger};
 use pullmill_core::event::comment::Permission;
 use pullmill_core::id::Sha;
@@ -305,6 +306,8 @@ impl ForgeRead for Handle {
             is_draft: false,
             is_fork: false,
             base: head.clone(),
+            default: head.clone(),
+            branch: None,
             head,
             threads: Vec::new(),
         })
@@ -316,6 +319,10 @@ impl ForgeRead for Handle {
 
     async fn blobs(&self, _: &RepoRef, _: &[Wanted], _: u64) -> Result<Vec<Fetched>, ForgeError> {
         Ok(Vec::new())
+    }
+
+    async fn tree(&self, _: &RepoRef, _: &Sha) -> Result<Tree, ForgeError> {
+        Err(ForgeError::NotFound("tree".to_owned()))
     }
 
     async fn attempts(&self, _: Timestamp) -> Result<Vec<Attempt>, ForgeError> {

@@ -80,6 +80,7 @@ pub fn review(findings: Vec<Finding>) -> Review {
         },
         findings,
         suppressed: Vec::new(),
+        renamed: Vec::new(),
         agents: Vec::new(),
         coverage: Vec::new(),
         notes: Vec::new(),

@@ -5,6 +5,7 @@
 mod app;
 mod commands;
 mod described;
+mod docs;
 mod local;
 mod outcomes;
 #[path = "../serve/program.rs"]

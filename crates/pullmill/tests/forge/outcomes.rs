@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pullmill_fakehub::{Fault, Trouble, Write};
 
+use crate::docs;
 use crate::program::Place;
 use crate::scene::{self, LEAKY, Scene, TIGHT, assert_once};
 
@@ -19,6 +20,9 @@ fn live(scene: &Scene, write: Write, trouble: &Trouble, times: u32) {
         trouble: trouble.clone(),
         times,
     };
+    if write == Write::Commit {
+        return docs::live(scene, &fault);
+    }
     if write != Write::Thread {
         scene.hub.fail(fault.clone());
     }

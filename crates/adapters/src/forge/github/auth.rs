@@ -93,6 +93,8 @@ pub(super) enum Scope {
     Read,
     /// The sender writes reviews, comments and checks.
     Write,
+    /// The sender writes commits.
+    Commit,
 }
 
 impl Scope {
@@ -100,6 +102,7 @@ impl Scope {
         match self {
             Self::Read => json!({"contents": "read", "pull_requests": "read"}),
             Self::Write => json!({"checks": "write", "pull_requests": "write"}),
+            Self::Commit => json!({"contents": "write"}),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use pullmill_core::commit::Tree;
 use pullmill_core::event::comment::Permission;
 use pullmill_core::id::Sha;
 use pullmill_core::ports::forge::{
@@ -16,8 +17,9 @@ use super::{GitHub, MAX_PAGES, Reader, encoded, repo_path};
 
 const PULL: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
+    defaultBranchRef { target { oid } }
     pullRequest(number: $number) {
-      state isDraft isCrossRepository baseRefOid headRefOid
+      state isDraft isCrossRepository baseRefOid headRefOid headRefName
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes { id isResolved comments(first: 1) { nodes { databaseId body viewerDidAuthor } } }
@@ -54,7 +56,7 @@ impl ForgeRead for GitHub {
                     .filter_map(thread),
             );
             if page["pageInfo"]["hasNextPage"] != true {
-                return as_pull(found, threads);
+                return as_pull(&data["repository"], threads);
             }
             after = page["pageInfo"]["endCursor"].clone();
         }
@@ -97,6 +99,10 @@ impl ForgeRead for GitHub {
             });
         }
         Ok(fetched)
+    }
+
+    async fn tree(&self, repo: &RepoRef, commit: &Sha) -> Result<Tree, ForgeError> {
+        self.read_tree(repo, commit).await
     }
 
     async fn attempts(&self, since: Timestamp) -> Result<Vec<Attempt>, ForgeError> {
@@ -223,17 +229,25 @@ fn is_blob(bytes: &[u8], oid: &str) -> bool {
     oid.len() != 40 || digits == oid
 }
 
-fn as_pull(found: &Value, threads: Vec<Thread>) -> Result<Pull, ForgeError> {
-    let sha = |field: &str| {
-        let text = found[field].as_str().unwrap_or_default();
-        Sha::parse(text).map_err(|error| ForgeError::Unavailable(format!("{field}: {error}")))
+fn as_pull(repository: &Value, threads: Vec<Thread>) -> Result<Pull, ForgeError> {
+    let found = &repository["pullRequest"];
+    let sha = |name: &str, value: &Value| {
+        let text = value.as_str().unwrap_or_default();
+        Sha::parse(text).map_err(|error| ForgeError::Unavailable(format!("{name}: {error}")))
     };
+    let is_fork = found["isCrossRepository"] == true;
+    let branch = found["headRefName"].as_str().map(str::to_owned);
     Ok(Pull {
         is_open: found["state"] == "OPEN",
         is_draft: found["isDraft"] == true,
-        is_fork: found["isCrossRepository"] == true,
-        base: sha("baseRefOid")?,
-        head: sha("headRefOid")?,
+        is_fork,
+        base: sha("baseRefOid", &found["baseRefOid"])?,
+        head: sha("headRefOid", &found["headRefOid"])?,
+        default: sha(
+            "defaultBranchRef",
+            &repository["defaultBranchRef"]["target"]["oid"],
+        )?,
+        branch: branch.filter(|_| !is_fork),
         threads,
     })
 }

@@ -35,6 +35,7 @@ impl ForgeWrite for GitHub {
             },
             Content::Reaction { to } => self.find_eyes(effect, to).await,
             Content::Labels { family, wanted } => self.find_labels(effect, family, wanted).await,
+            Content::Commit(commit) => self.find_commit(effect, commit).await,
         }
     }
 
@@ -43,6 +44,9 @@ impl ForgeWrite for GitHub {
         let repo = repo_path(&effect.target.pull.repo);
         let number = effect.target.pull.number;
         let head = &effect.target.head;
+        if let Content::Commit(commit) = &effect.content {
+            return self.send_commit(permit, commit, replaces).await;
+        }
         let sent = match (&effect.content, replaces) {
             (Content::Summary { body }, None)
             | (
@@ -120,6 +124,7 @@ impl ForgeWrite for GitHub {
                     None => Ok(Value::Null),
                 }
             }
+            (Content::Commit(_), _) => Ok(Value::Null),
         };
         match sent {
             Ok(answer) => as_sent(effect, &answer, replaces),
@@ -148,7 +153,7 @@ impl ForgeWrite for GitHub {
                 self.write(permit, Method::PATCH, path, body).await
             }
             Kind::Reply => self.retract_reply(permit, found).await,
-            Kind::Resolve | Kind::Reaction | Kind::Labels => Ok(Value::Null),
+            Kind::Resolve | Kind::Reaction | Kind::Labels | Kind::Commit => Ok(Value::Null),
         };
         match retracted {
             Ok(_) | Err(Failed::NotFound(_)) => Ok(()),
@@ -345,7 +350,7 @@ impl GitHub {
             .await
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         permit: &Permit,
         method: Method,
@@ -362,7 +367,12 @@ impl GitHub {
     }
 
     async fn ask_to_write(&self, permit: &Permit, ask: Ask<'_>) -> Result<Value, Failed> {
-        let sender = Reader::sender(&permit.effect().target.pull.repo);
+        let effect = permit.effect();
+        let repo = &effect.target.pull.repo;
+        let sender = match effect.content.kind() {
+            Kind::Commit => Reader::committer(repo),
+            _ => Reader::sender(repo),
+        };
         let answer = self.call(sender, &ask).await?;
         if answer.body.is_empty() {
             return Ok(Value::Null);

@@ -276,6 +276,8 @@ fn said(content: &Content) -> (String, Vec<(String, String)>) {
             (format!("{word}: {}", check.title), Vec::new())
         }
         Content::Labels { wanted, .. } => (wanted.join(", "), Vec::new()),
-        Content::Reaction { .. } | Content::Resolve { .. } => (String::new(), Vec::new()),
+        Content::Reaction { .. } | Content::Resolve { .. } | Content::Commit(_) => {
+            (String::new(), Vec::new())
+        }
     }
 }

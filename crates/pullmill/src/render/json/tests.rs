@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use pullmill_core::change::Status;
 use pullmill_core::coverage::{FileCoverage, Outcome, SkipReason};
+use pullmill_core::docs::{Renamed, RenamedKind};
 use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step};
 use pullmill_core::review::{
     AgentEvidence, Component, Review, Subject, SubjectKind, Summary, Suppressed, SuppressedBy,
@@ -318,6 +319,22 @@ fn suppressed() -> impl Strategy<Value = Suppressed> {
     )
 }
 
+fn renamed() -> impl Strategy<Value = Renamed> {
+    (any::<bool>(), words(), words(), words(), 1..9_u32).prop_map(
+        |(is_file, from, to, path, line)| Renamed {
+            kind: if is_file {
+                RenamedKind::File
+            } else {
+                RenamedKind::Symbol
+            },
+            from,
+            to,
+            path: path.as_str().into(),
+            line,
+        },
+    )
+}
+
 fn reviews() -> impl Strategy<Value = Review> {
     let subject = (any::<bool>(), words(), proptest::option::of(words())).prop_map(
         |(is_scan, label, head)| Subject {
@@ -336,6 +353,7 @@ fn reviews() -> impl Strategy<Value = Review> {
         proptest::collection::vec(suppressed(), 0..4),
         proptest::collection::vec(coverages(), 0..30),
         proptest::collection::vec(words(), 0..4),
+        proptest::collection::vec(renamed(), 0..3),
     );
     (subject, summaries(), judgements(), lists, any::<bool>()).prop_map(
         |(subject, summary, (verdict, risk), lists, is_complete)| Review {
@@ -346,6 +364,7 @@ fn reviews() -> impl Strategy<Value = Review> {
             risk,
             findings: lists.0,
             suppressed: lists.1,
+            renamed: lists.4,
             agents: vec![AgentEvidence {
                 agent: Agent::Bugs,
                 is_complete,

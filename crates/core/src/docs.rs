@@ -1,0 +1,419 @@
+//! Documents that a change has made untrue: they still call something by a name that it certainly does not have any more.
+
+mod spans;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::RepoPath;
+use crate::event::digest_of;
+
+/// Something that a change has given another name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Renamed {
+    /// What it is.
+    pub kind: RenamedKind,
+    /// What it was called: a qualified name such as `Session.open`, or a path.
+    pub from: String,
+    /// What it is called.
+    pub to: String,
+    /// The file at head where it is.
+    pub path: RepoPath,
+    /// The line there; 1 for a file.
+    pub line: u32,
+}
+
+/// What has another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RenamedKind {
+    /// A function, a class and the like.
+    Symbol,
+    /// A file.
+    File,
+}
+
+/// A line of a document that is not true any more, and what it should say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The document.
+    pub path: RepoPath,
+    /// The line, from 1.
+    pub line: u32,
+    /// What it says, without its end.
+    pub before: String,
+    /// What it should say.
+    pub after: String,
+    /// What has another name: the first of them, if there are several.
+    pub of: Renamed,
+}
+
+/// How documents end whose lines are looked at.
+const ENDINGS: [&str; 6] = ["md", "markdown", "mdx", "rst", "adoc", "txt"];
+/// Documents that tell what was, by how their names begin: what they say stays true.
+const HISTORY: [&str; 8] = [
+    "changelog",
+    "changes",
+    "history",
+    "news",
+    "release",
+    "upgrad",
+    "migrat",
+    "whatsnew",
+];
+
+/// Whether a file is a document that says what is, not what was.
+#[must_use]
+pub fn is_document(path: &RepoPath) -> bool {
+    let name = path.file_name().to_ascii_lowercase();
+    let parts = path.as_str().to_ascii_lowercase();
+    let tells_history = |part: &str| {
+        HISTORY
+            .iter()
+            .any(|word| part.trim_start_matches(['_', '.']).starts_with(word))
+    };
+    let is_text = ENDINGS.contains(&path.extension().as_str()) || name == "readme";
+    is_text && !parts.split('/').any(tells_history)
+}
+
+/// The lines of a document that still use an old name. Only what is certain is named: see `Needle`.
+#[must_use]
+pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
+    let needles: Vec<Needle<'_>> = renamed.iter().filter_map(Needle::of).collect();
+    let mut edits = Vec::new();
+    let mut fence = spans::Fence::default();
+    for (number, line) in text.lines().enumerate() {
+        let code = fence.code(line);
+        let mut after = line.to_owned();
+        let mut of = None;
+        for needle in &needles {
+            // The line may be about the new name already.
+            if words(line).any(|word| word == needle.to_last) || after.contains(&needle.renamed.to)
+            {
+                continue;
+            }
+            let found = needle.places(line, &code);
+            // Earlier replacements have moved what follows: one needle at a time, from the back.
+            if of.is_some() && !found.is_empty() {
+                let again = needle.places(&after, &spans::inline(&after, code.is_all));
+                needle.replace(&mut after, &again);
+                continue;
+            }
+            if !found.is_empty() {
+                needle.replace(&mut after, &found);
+                of = Some(needle.renamed.clone());
+            }
+        }
+        if let Some(of) = of {
+            edits.push(Edit {
+                path: path.clone(),
+                line: u32::try_from(number + 1).unwrap_or(u32::MAX),
+                before: line.to_owned(),
+                after,
+                of,
+            });
+        }
+    }
+    edits
+}
+
+/// A document with edits made.
+#[must_use]
+pub fn apply(text: &str, edits: &[Edit]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        let place = u32::try_from(number + 1).unwrap_or(u32::MAX);
+        match edits.iter().find(|edit| edit.line == place) {
+            Some(edit) => {
+                let end = &line[edit.before.len().min(line.len())..];
+                out.push_str(&edit.after);
+                out.push_str(end);
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+impl Edit {
+    /// Recognises the edit again: the same line in the same document, whatever stands around it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = digest_of(&[self.path.as_str(), &self.before, &self.after]);
+        format!("{DOCS}{}", &digest[..24])
+    }
+}
+
+/// How fingerprints of documents begin, so that they are never taken for those of findings.
+const DOCS: &str = "docs-";
+
+/// Whether a fingerprint is that of an edit of a document.
+#[must_use]
+pub fn is_edit(fingerprint: &str) -> bool {
+    fingerprint.starts_with(DOCS)
+}
+
+/// What a document is searched for.
+///
+/// A path is taken if it has a folder and stands alone. A name is taken in code alone, and there only if it stands
+/// behind its class or module (`Session.open`), or if nobody uses such a word by chance (`open_session`, `openSession`).
+struct Needle<'r> {
+    renamed: &'r Renamed,
+    from_last: &'r str,
+    to_last: &'r str,
+    /// What may stand before it.
+    owners: BTreeSet<&'r str>,
+    is_distinct: bool,
+}
+
+impl<'r> Needle<'r> {
+    fn of(renamed: &'r Renamed) -> Option<Self> {
+        if renamed.kind == RenamedKind::File {
+            return renamed.from.contains('/').then_some(Self {
+                renamed,
+                from_last: &renamed.from,
+                to_last: &renamed.to,
+                owners: BTreeSet::new(),
+                is_distinct: true,
+            });
+        }
+        let (owner, from_last) = renamed.from.rsplit_once('.').unwrap_or(("", &renamed.from));
+        let to_last = renamed
+            .to
+            .rsplit_once('.')
+            .map_or(&*renamed.to, |(_, last)| last);
+        if from_last == to_last || from_last.is_empty() || to_last.is_empty() {
+            return None;
+        }
+        let name = renamed.path.file_name();
+        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        let owner = owner.rsplit('.').next().unwrap_or(owner);
+        let owners = [if owner.is_empty() { stem } else { owner }];
+        Some(Self {
+            renamed,
+            from_last,
+            to_last,
+            owners: owners.into_iter().filter(|one| !one.is_empty()).collect(),
+            is_distinct: is_distinct(from_last),
+        })
+    }
+
+    /// Where it stands in a line, in order.
+    fn places(&self, line: &str, code: &spans::Code) -> Vec<usize> {
+        let wanted = |(at, found): (usize, &str)| {
+            let (before, after) = (&line[..at], &line[at + found.len()..]);
+            match self.renamed.kind {
+                RenamedKind::File => stands_alone(before, after, is_of_path),
+                RenamedKind::Symbol => {
+                    code.holds(at)
+                        && stands_alone(before, after, is_of_word)
+                        && (self.is_distinct || self.is_owned(before))
+                }
+            }
+        };
+        line.match_indices(self.from_last)
+            .filter(|place| wanted(*place))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    fn is_owned(&self, before: &str) -> bool {
+        let joined = [".", "::", "#", "->"];
+        let owner = joined
+            .iter()
+            .find_map(|joint| before.strip_suffix(joint))
+            .unwrap_or_default();
+        let start = owner
+            .rfind(|character| !is_of_word(character))
+            .map_or(0, |at| at + 1);
+        owner
+            .get(start..)
+            .is_some_and(|word| self.owners.contains(word))
+    }
+
+    fn replace(&self, line: &mut String, places: &[usize]) {
+        for at in places.iter().rev() {
+            line.replace_range(*at..at + self.from_last.len(), self.to_last);
+        }
+    }
+}
+
+/// Whether a name is no word that people use by chance.
+fn is_distinct(name: &str) -> bool {
+    let inner = name.trim_matches('_');
+    let characters = || inner.chars().zip(inner.chars().skip(1));
+    inner.len() >= 5
+        && (inner.contains('_')
+            || characters().any(|(one, next)| one.is_lowercase() && next.is_uppercase()))
+}
+
+fn stands_alone(before: &str, after: &str, is_part: fn(char) -> bool) -> bool {
+    let is_free = |next: Option<char>| !next.is_some_and(is_part);
+    // The end of a sentence is no part of a path.
+    let after = after
+        .strip_prefix('.')
+        .filter(|rest| !rest.starts_with(is_of_word))
+        .unwrap_or(after);
+    let before = before.strip_suffix("./").unwrap_or(before);
+    is_free(before.chars().next_back()) && is_free(after.chars().next())
+}
+
+fn is_of_word(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '-' | '$')
+}
+
+fn is_of_path(character: char) -> bool {
+    is_of_word(character) || matches!(character, '/' | '.' | '\\' | '~' | '@' | '%' | ':')
+}
+
+/// The words of a line.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|character: char| !(character.is_alphanumeric() || matches!(character, '_' | '$')))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn symbol(from: &str, to: &str) -> Renamed {
+        Renamed {
+            kind: RenamedKind::Symbol,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            path: "src/shop/config.py".into(),
+            line: 3,
+        }
+    }
+
+    fn file(from: &str, to: &str) -> Renamed {
+        Renamed {
+            kind: RenamedKind::File,
+            ..symbol(from, to)
+        }
+    }
+
+    /// What a document says after its edits.
+    fn mended(renamed: Renamed, text: &str) -> String {
+        let edits = drift(&[renamed], &"README.md".into(), text);
+        apply(text, &edits)
+    }
+
+    #[test]
+    fn a_distinct_name_is_mended_in_code_and_left_alone_in_prose() {
+        let renamed = || symbol("load_config", "read_config");
+        let says = |text: &str| mended(renamed(), text);
+        assert_eq!(
+            says("Call `load_config(path)`."),
+            "Call `read_config(path)`."
+        );
+        assert_eq!(
+            says("```python\nload_config()\n```\n"),
+            "```python\nread_config()\n```\n"
+        );
+        assert_eq!(
+            says("~~~\nload_config()\r\n~~~"),
+            "~~~\nread_config()\r\n~~~"
+        );
+        assert_eq!(says("``x`load_config``"), "``x`read_config``");
+        for same in [
+            "The load_config of old.",
+            "`reload_config` and `load_config_file` and `load-load_config`",
+            "`load_config` is now called `read_config`",
+            "an open ` tick load_config",
+            "```\nx\n```\nload_config",
+        ] {
+            assert_eq!(says(same), same);
+        }
+    }
+
+    #[test]
+    fn a_common_word_is_mended_behind_its_class_or_module_alone() {
+        let says = |text: &str| mended(symbol("Session.open", "Session.connect"), text);
+        assert_eq!(says("`Session.open()`"), "`Session.connect()`");
+        assert_eq!(says("`Session::open`"), "`Session::connect`");
+        assert_eq!(says("`MySession.open()`"), "`MySession.open()`");
+        assert_eq!(says("`open()` a `file.open`"), "`open()` a `file.open`");
+        let says = |text: &str| mended(symbol("load", "read"), text);
+        assert_eq!(says("`config.load(x)`"), "`config.read(x)`");
+        assert_eq!(says("`json.load(x)`"), "`json.load(x)`");
+        assert_eq!(says("Session.open"), "Session.open");
+    }
+
+    #[test]
+    fn a_path_is_mended_wherever_it_stands_alone() {
+        let says = |text: &str| mended(file("src/old.py", "lib/new.py"), text);
+        assert_eq!(says("See [it](src/old.py)."), "See [it](lib/new.py).");
+        assert_eq!(says("See ./src/old.py."), "See ./lib/new.py.");
+        for same in [
+            "https://example.org/src/old.py",
+            "src/old.pyc",
+            "x/src/old.py",
+            "`src/old.py` became `lib/new.py`",
+        ] {
+            assert_eq!(says(same), same);
+        }
+        assert_eq!(
+            mended(file("setup.py", "tools/setup.py"), "run setup.py"),
+            "run setup.py"
+        );
+    }
+
+    #[test]
+    fn several_names_of_one_line_are_mended_together() {
+        let renamed = [
+            symbol("load_config", "read_it"),
+            symbol("save_config", "write_configuration"),
+        ];
+        let text = "`load_config` and `save_config`, then `load_config`\n";
+        let edits = drift(&renamed, &"README.md".into(), text);
+        assert_eq!(edits.len(), 1);
+        assert_eq!(
+            apply(text, &edits),
+            "`read_it` and `write_configuration`, then `read_it`\n"
+        );
+    }
+
+    #[test]
+    fn what_tells_history_is_no_document() {
+        for path in ["README.md", "docs/use.rst", "README", "a/b.adoc"] {
+            assert!(is_document(&path.into()), "{path}");
+        }
+        for path in [
+            "CHANGELOG.md",
+            "docs/release-notes/1.md",
+            "docs/migration.md",
+            "a.py",
+            "docs/whatsnew/3.rst",
+        ] {
+            assert!(!is_document(&path.into()), "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_mended_stays_mended_and_the_rest_stays(
+            lines in prop::collection::vec("(```|~~~|[ a-z`]{0,6}(load_config|config\\.load|src/old\\.py|x)[ `().]{0,4}[é`]?)(\r)?", 0..8),
+            ends: bool,
+        ) {
+            let renamed = [symbol("load_config", "read_it"), symbol("load", "fetch"), file("src/old.py", "lib/new.py")];
+            let mut text = lines.join("\n");
+            if ends {
+                text.push('\n');
+            }
+            let path = RepoPath::from("README.md");
+            let edits = drift(&renamed, &path, &text);
+            let after = apply(&text, &edits);
+            prop_assert!(drift(&renamed, &path, &after).is_empty(), "{after:?}");
+            let before: Vec<&str> = text.split('\n').collect();
+            let now: Vec<&str> = after.split('\n').collect();
+            prop_assert_eq!(before.len(), now.len());
+            for (number, (one, other)) in before.iter().zip(&now).enumerate() {
+                let is_edited = edits.iter().any(|edit| edit.line as usize == number + 1);
+                prop_assert_eq!(one != other, is_edited);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is said about documents that a change has made untrue: comments where the change was made, or right at the line if it is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Shown;
+use crate::change::RepoPath;
+use crate::commit::{DocsCommit, Tree};
+use crate::docs::{Edit, RenamedKind, is_edit};
+use crate::effect::{Content, InlineComment};
+use crate::escape::visible_lines;
+use crate::hunk::CommentableLines;
+use crate::id::Sha;
+use crate::markdown::neutral::code;
+use crate::ports::forge::ComparedFile;
+
+/// Edits that are said at once; more come when these are made.
+const MAX_COMMENTS: usize = 20;
+/// A longer line is not shown.
+const MAX_LINE: usize = 1_000;
+
+/// Says the edits that were not said yet, and settles what was said about others.
+#[must_use]
+pub fn suggest(
+    edits: &[Edit],
+    head: &Sha,
+    files: &[ComparedFile],
+    shown: &Shown,
+    mark: impl Fn(&str) -> String,
+) -> Vec<Content> {
+    let places: BTreeMap<&RepoPath, CommentableLines> = files
+        .iter()
+        .map(|file| (&file.path, CommentableLines::of(&file.hunks)))
+        .collect();
+    let is_new = |edit: &&Edit| !shown.threads.contains_key(&edit.fingerprint());
+    let mut comments = Vec::new();
+    let mut rest = Vec::new();
+    for edit in edits.iter().filter(is_new).take(MAX_COMMENTS) {
+        let marker = mark(&edit.fingerprint());
+        match place(edit, &places) {
+            Some((path, line, is_there)) => comments.push(InlineComment {
+                path,
+                line,
+                body: format!("{}\n\n{marker}", said(edit, is_there)),
+            }),
+            // A file that only moved has no line to comment on.
+            None => rest.push(said(edit, false)),
+        }
+    }
+    let mut contents = Vec::new();
+    if !comments.is_empty() || !rest.is_empty() {
+        let count = comments.len() + rest.len();
+        let noun = if count == 1 { "line" } else { "lines" };
+        let verb = if count == 1 { "is" } else { "are" };
+        let mut body = format!(
+            "{count} {noun} of the documentation {verb} not true any more at {}.",
+            head.short()
+        );
+        for one in rest {
+            body.push_str("\n\n");
+            body.push_str(&one);
+        }
+        contents.push(Content::Review {
+            body: crate::markdown::clipped(body),
+            comments,
+        });
+    }
+    contents.extend(settled(edits, shown));
+    contents
+}
+
+/// Settles what was said about lines that are true now.
+#[must_use]
+pub fn settled(edits: &[Edit], shown: &Shown) -> Vec<Content> {
+    let there: BTreeSet<String> = edits.iter().map(Edit::fingerprint).collect();
+    let gone = shown.threads.iter().filter(|(fingerprint, thread)| {
+        is_edit(fingerprint) && !thread.is_resolved && !there.contains(*fingerprint)
+    });
+    gone.map(|(_, thread)| Content::Resolve {
+        thread: thread.id.clone(),
+    })
+    .collect()
+}
+
+/// The commit that makes the edits. `texts` are the documents as they are at head.
+#[must_use]
+pub fn commit(
+    edits: &[Edit],
+    texts: &BTreeMap<RepoPath, String>,
+    tree: &Tree,
+    head: &Sha,
+    branch: &str,
+) -> Option<DocsCommit> {
+    let mut by_file: BTreeMap<&RepoPath, Vec<Edit>> = BTreeMap::new();
+    for edit in edits {
+        by_file.entry(&edit.path).or_default().push(edit.clone());
+    }
+    let changed: Option<Vec<(RepoPath, String)>> = by_file
+        .into_iter()
+        .map(|(path, edits)| Some((path.clone(), crate::docs::apply(texts.get(path)?, &edits))))
+        .collect();
+    let names: BTreeSet<(&str, &str)> = edits
+        .iter()
+        .map(|edit| (&*edit.of.from, &*edit.of.to))
+        .collect();
+    let mut message = String::from("docs: use the names that the code has now\n\n");
+    for (from, to) in names {
+        message.push_str(&format!(
+            "- {} is {} now\n",
+            visible_lines(from),
+            visible_lines(to)
+        ));
+    }
+    DocsCommit::on(head, branch, tree, &changed?, message.trim_end())
+}
+
+/// Where an edit is said: at its own line if that is shown, else where the name was changed (decision 22).
+fn place(
+    edit: &Edit,
+    places: &BTreeMap<&RepoPath, CommentableLines>,
+) -> Option<(RepoPath, u32, bool)> {
+    if let Some(lines) = places.get(&edit.path)
+        && lines.is_shown(edit.line)
+    {
+        return Some((edit.path.clone(), edit.line, true));
+    }
+    let lines = places.get(&edit.of.path)?;
+    let line = match lines.is_shown(edit.of.line) {
+        true => edit.of.line,
+        false => lines.nearest(edit.of.line)?,
+    };
+    Some((edit.of.path.clone(), line, false))
+}
+
+fn said(edit: &Edit, is_there: bool) -> String {
+    let (from, to) = (code(&edit.of.from), code(&edit.of.to));
+    let what = match edit.of.kind {
+        RenamedKind::Symbol => format!("{from} is called {to} now"),
+        RenamedKind::File => format!("{from} has moved to {to}"),
+    };
+    let place = code(&format!("{}:{}", edit.path, edit.line));
+    if !is_showable(&edit.before) || !is_showable(&edit.after) {
+        return format!("{what}; {place} still uses the old name.");
+    }
+    // A longer fence than any in the text cannot be closed by it.
+    let most = [&edit.before, &edit.after]
+        .into_iter()
+        .flat_map(|text| text.split(|character| character != '`').map(str::len))
+        .max();
+    let fence = "`".repeat(most.unwrap_or(0).max(2) + 1);
+    if is_there {
+        return format!(
+            "{what}; this line still uses the old name.\n\n{fence}suggestion\n{}\n{fence}",
+            edit.after
+        );
+    }
+    format!(
+        "{what}; {place} still uses the old name.\n\n{fence}diff\n-{}\n+{}\n{fence}",
+        edit.before, edit.after
+    )
+}
+
+/// Whether a line looks like what it is: nothing in it is invisible or turns around what is shown.
+fn is_showable(line: &str) -> bool {
+    line.len() <= MAX_LINE && visible_lines(line) == line
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::docs::{Renamed, drift};
+
+    fn edit(line: &str) -> Option<Edit> {
+        let renamed = Renamed {
+            kind: RenamedKind::Symbol,
+            from: "load_config".to_owned(),
+            to: "read_it".to_owned(),
+            path: "a.py".into(),
+            line: 1,
+        };
+        drift(&[renamed], &"README.md".into(), line).pop()
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_leaves_the_block_it_is_shown_in(before in "[`~@a-z <!-]{0,12}", after in "[`~#a-z >-]{0,12}") {
+            let line = format!("{before}`load_config`{after}");
+            if let Some(edit) = edit(&line) {
+                for is_there in [true, false] {
+                    let said = said(&edit, is_there);
+                    let fence = said.lines().find(|line| line.ends_with("suggestion") || line.ends_with("diff")).unwrap();
+                    let ticks = fence.trim_end_matches(char::is_alphabetic).to_owned();
+                    let longest = edit.after.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+                    prop_assert!(ticks.len() > longest && ticks.len() >= 3);
+                    prop_assert_eq!(said.lines().filter(|line| *line == ticks).count(), 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_not_shown() {
+        let hidden = edit("`load_config` \u{202e}x").unwrap();
+        assert!(!said(&hidden, true).contains("suggestion"));
+        assert!(!said(&hidden, false).contains('\u{202e}'));
+    }
+}
