@@ -6,6 +6,7 @@ mod mask;
 mod message;
 mod report;
 mod symbols;
+mod tried;
 mod unread;
 
 use pullmill_core::change::RepoPath;
@@ -90,7 +91,8 @@ impl Analyser {
             .map(|bytes| classify::classify(old_path, bytes));
         let head = job.head.as_ref().map(|bytes| {
             let class = classify::classify(&job.path, bytes).unless_marked_now(base_class.as_ref());
-            self.side(&job.path, bytes, &class, true)
+            let side = self.side(&job.path, bytes, &class, true);
+            self.with_tried_suggestions(&job.path, bytes, &class, side)
         });
         if job.base == job.head && *old_path == job.path {
             return JobReport {

@@ -20,6 +20,9 @@ use crate::rule::{Body, Rule};
 #[must_use]
 pub fn failures(rule: &Rule, analyser: &Analyser) -> Vec<String> {
     let mut failures = missing(rule);
+    if !rule.meta.suggest.is_empty() && !is_ever_mended(rule, analyser) {
+        failures.push("no bad example is mended by what the rule suggests".to_owned());
+    }
     for (expected, list) in [(true, &rule.examples.bad), (false, &rule.examples.good)] {
         for (number, text) in list.iter().enumerate() {
             let kind = if expected { "bad" } else { "good" };
@@ -48,6 +51,14 @@ pub fn run(rule: &Rule, analyser: &Analyser, text: &str) -> Vec<(RepoPath, SideR
             Some((path, analyser.analyse(&job).head?))
         })
         .collect()
+}
+
+/// Whether some bad example gets a suggestion that holds.
+fn is_ever_mended(rule: &Rule, analyser: &Analyser) -> bool {
+    let examples = rule.examples.bad.iter();
+    let reports = examples.flat_map(|text| run(rule, analyser, text));
+    let mut findings = reports.flat_map(|(_, report)| report.findings);
+    findings.any(|finding| finding.rule == rule.meta.id && finding.suggestion.is_some())
 }
 
 fn missing(rule: &Rule) -> Vec<String> {

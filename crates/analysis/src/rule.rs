@@ -1,5 +1,6 @@
 //! Rules as data: what every rule says of itself, and the three kinds of body it may have.
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,6 +33,35 @@ pub struct RuleMeta {
     pub why: String,
     /// How to mend it.
     pub fix: String,
+    /// Ways to rewrite the matched text that may mend it, tried in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggest: Vec<Rewrite>,
+}
+
+/// A way to rewrite a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rewrite {
+    /// A regular expression that matches once.
+    pub find: String,
+    /// What stands there instead; `${1}` is the first group.
+    pub put: String,
+}
+
+impl Rewrite {
+    /// The text rewritten, and where it begins to differ. `None` if it is not found, or more than once.
+    pub(crate) fn apply(&self, text: &str) -> Option<(usize, String)> {
+        let find = Regex::new(&self.find).ok()?;
+        let mut found = find.captures_iter(text);
+        let (once, None) = (found.next()?, found.next()) else {
+            return None;
+        };
+        let whole = once.get(0)?;
+        let mut put = String::new();
+        once.expand(&self.put, &mut put);
+        let (before, after) = (&text[..whole.start()], &text[whole.end()..]);
+        Some((whole.start(), format!("{before}{put}{after}")))
+    }
 }
 
 /// A rule as it stands in a file.
@@ -89,6 +119,8 @@ struct Written {
     message: String,
     why: String,
     fix: String,
+    #[serde(default)]
+    suggest: Vec<Rewrite>,
     #[serde(default, rename = "match")]
     shape: Option<Value>,
     #[serde(default)]
@@ -121,6 +153,7 @@ impl TryFrom<Written> for Rule {
                 message: written.message.trim().to_owned(),
                 why: written.why.trim().to_owned(),
                 fix: written.fix.trim().to_owned(),
+                suggest: written.suggest,
             },
             languages: written.languages,
             body,
@@ -139,6 +172,10 @@ impl Rule {
         }
         if self.meta.message.is_empty() || self.meta.message.contains('\n') {
             return Err("`message` must be one line".to_owned());
+        }
+        for rewrite in &self.meta.suggest {
+            Regex::new(&rewrite.find)
+                .map_err(|error| format!("`suggest` has a bad expression: {error}"))?;
         }
         if self.meta.agent == Agent::Security && self.meta.cwe.is_empty() {
             return Err("a security rule needs at least one `cwe`".to_owned());

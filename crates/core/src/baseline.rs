@@ -217,6 +217,7 @@ mod tests {
                 end_column: 2,
             },
             comment_line: None,
+            suggestion: None,
             path: Vec::new(),
             symbol: None,
             snippet: String::new(),

@@ -149,6 +149,18 @@ pub struct Finding {
     pub snippet: String,
     /// Recognises the finding again, whatever moves around it. Filled in by [`number`].
     pub fingerprint: String,
+    /// A line that would mend it, if one does.
+    #[serde(default)]
+    pub suggestion: Option<Suggestion>,
+}
+
+/// A line in the place of another. It was tried: with it the file still parses, the rule is silent, and no other one speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// Which line.
+    pub line: u32,
+    /// What it should say, without its end.
+    pub text: String,
 }
 
 impl Finding {

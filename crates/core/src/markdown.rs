@@ -60,6 +60,27 @@ pub fn comment(finding: &Finding) -> String {
     page.out
 }
 
+/// A block whose text takes the place of the line it is said at, with a click. A longer fence than any in the text cannot
+/// be closed by it.
+#[must_use]
+pub fn suggestion(text: &str) -> String {
+    let fence = fence(&[text]);
+    format!("{fence}suggestion\n{text}\n{fence}")
+}
+
+/// A fence that none of these texts can close.
+pub(crate) fn fence(texts: &[&str]) -> String {
+    let runs = texts
+        .iter()
+        .flat_map(|text| text.split(|character| character != '`').map(str::len));
+    "`".repeat(runs.max().unwrap_or(0).max(2) + 1)
+}
+
+/// Whether a line looks like what it is: nothing in it is invisible or turns around what is shown.
+pub(crate) fn is_showable(line: &str) -> bool {
+    crate::escape::visible_lines(line) == line
+}
+
 fn capitalised(word: &str) -> String {
     let mut rest = word.chars();
     let first = rest.next().map(|first| first.to_ascii_uppercase());

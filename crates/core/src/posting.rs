@@ -85,7 +85,19 @@ fn comments(
         .collect();
     let comment = |finding: &Finding| {
         let lines = places.get(&finding.location.path)?;
-        let wanted = finding.comment_line.unwrap_or(finding.location.line);
+        let mut body = markdown::comment(finding);
+        // A suggestion takes the place of the line it is said at, so it is said there or not at all (GH6).
+        let suggestion = finding.suggestion.as_ref().filter(|suggestion| {
+            lines.is_shown(suggestion.line) && markdown::is_showable(&suggestion.text)
+        });
+        if let Some(suggestion) = suggestion {
+            body.push_str("\n\n");
+            body.push_str(&markdown::suggestion(&suggestion.text));
+        }
+        let wanted = suggestion.map(|suggestion| suggestion.line);
+        let wanted = wanted
+            .or(finding.comment_line)
+            .unwrap_or(finding.location.line);
         let line = match lines.is_shown(wanted) {
             true => wanted,
             false => lines.nearest(wanted)?,
@@ -93,11 +105,7 @@ fn comments(
         Some(InlineComment {
             path: finding.location.path.clone(),
             line,
-            body: format!(
-                "{}\n\n{}",
-                markdown::comment(finding),
-                mark(&finding.fingerprint)
-            ),
+            body: format!("{body}\n\n{}", mark(&finding.fingerprint)),
         })
     };
     let is_new = |finding: &&Finding| {

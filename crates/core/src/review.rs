@@ -30,7 +30,7 @@ pub struct Review {
     /// Findings that a person set aside, with the reason.
     pub suppressed: Vec<Suppressed>,
     /// What certainly has another name now.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub renamed: Vec<Renamed>,
     /// How each agent fared.
     pub agents: Vec<AgentEvidence>,

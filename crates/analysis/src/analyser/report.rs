@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pullmill_core::change::RepoPath;
 use pullmill_core::coverage::Outcome;
-use pullmill_core::finding::{Finding, Location, Step, stem};
+use pullmill_core::finding::{Finding, Location, Step, Suggestion, stem};
 use pullmill_core::job::SideReport;
 use pullmill_core::review::{Suppressed, SuppressedBy};
 
@@ -20,6 +20,8 @@ use crate::source::Source;
 const SNIPPET_LINES: u32 = 6;
 /// Longer lines are cut in snippets.
 const SNIPPET_COLUMNS: usize = 240;
+/// Longest line that is suggested, in bytes.
+const SUGGESTED: usize = 500;
 
 /// One side of a file, ready to be reported on.
 pub(super) struct Side<'a> {
@@ -88,8 +90,40 @@ impl<'a> Side<'a> {
             symbol: symbol.map(str::to_owned),
             snippet: self.snippet(&location, mask),
             fingerprint: stem(&rule.id, symbol, code),
+            suggestion: self.suggestion(hit, mask),
             location,
         }
+    }
+
+    /// The line that a rewrite of the match gives, if it changes one line and no secret stands there. Nobody has tried it yet.
+    fn suggestion(&self, hit: &Hit, mask: &Mask) -> Option<Suggestion> {
+        let text = self.source.text();
+        let matched = text.get(hit.range.clone())?;
+        let rewrites = hit.rule.suggest.iter();
+        let (at, rewritten) = rewrites.filter_map(|one| one.apply(matched)).next()?;
+        let line = self.source.lines().line(hit.range.start + at);
+        let place = self.source.lines().range(line);
+        if mask.slice(text, place.clone()) != text.get(place.clone())? {
+            return None;
+        }
+        let before = text.get(..hit.range.start)?;
+        let after = text.get(hit.range.end..)?;
+        let whole = format!("{before}{rewritten}{after}");
+        // Only this line may differ, so the text begins and ends as before.
+        let grown = whole
+            .len()
+            .checked_add(place.end)?
+            .checked_sub(text.len())?;
+        let is_one_line = whole.get(..place.start)? == text.get(..place.start)?
+            && whole.get(grown..)? == text.get(place.end..)?;
+        let said = whole
+            .get(place.start..grown)?
+            .trim_end_matches(['\n', '\r']);
+        let is_shown = is_one_line && !said.contains('\n') && said.len() <= SUGGESTED;
+        is_shown.then(|| Suggestion {
+            line,
+            text: said.to_owned(),
+        })
     }
 
     /// The first lines of a place: a long match keeps its fingerprint when something far inside it changes.

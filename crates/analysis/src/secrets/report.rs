@@ -148,6 +148,7 @@ fn rule(
         message: message.to_owned(),
         why: WHY.to_owned(),
         fix: FIX.to_owned(),
+        suggest: Vec::new(),
     }
 }
 

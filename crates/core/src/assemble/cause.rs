@@ -225,6 +225,7 @@ fn bare(one: &Suppressed) -> Finding {
         fix: String::new(),
         location: one.location.clone(),
         comment_line: None,
+        suggestion: None,
         path: Vec::new(),
         symbol: None,
         snippet: String::new(),

@@ -102,6 +102,7 @@ fn finding(rule: &str, line: u32, code: &str) -> Finding {
         fix: "f".into(),
         location: at("a.py", line),
         comment_line: None,
+        suggestion: None,
         path: Vec::new(),
         symbol: None,
         snippet: code.into(),

@@ -11,6 +11,7 @@ use crate::escape::visible_lines;
 use crate::hunk::CommentableLines;
 use crate::id::Sha;
 use crate::markdown::neutral::code;
+use crate::markdown::{fence, is_showable, suggestion};
 use crate::ports::forge::ComparedFile;
 
 /// Edits that are said at once; more come when these are made.
@@ -138,30 +139,21 @@ fn said(edit: &Edit, is_there: bool) -> String {
         RenamedKind::File => format!("{from} has moved to {to}"),
     };
     let place = code(&format!("{}:{}", edit.path, edit.line));
-    if !is_showable(&edit.before) || !is_showable(&edit.after) {
+    let is_short = edit.before.len().max(edit.after.len()) <= MAX_LINE;
+    if !is_short || !is_showable(&edit.before) || !is_showable(&edit.after) {
         return format!("{what}; {place} still uses the old name.");
     }
-    // A longer fence than any in the text cannot be closed by it.
-    let most = [&edit.before, &edit.after]
-        .into_iter()
-        .flat_map(|text| text.split(|character| character != '`').map(str::len))
-        .max();
-    let fence = "`".repeat(most.unwrap_or(0).max(2) + 1);
     if is_there {
         return format!(
-            "{what}; this line still uses the old name.\n\n{fence}suggestion\n{}\n{fence}",
-            edit.after
+            "{what}; this line still uses the old name.\n\n{}",
+            suggestion(&edit.after)
         );
     }
+    let fence = fence(&[&edit.before, &edit.after]);
     format!(
         "{what}; {place} still uses the old name.\n\n{fence}diff\n-{}\n+{}\n{fence}",
         edit.before, edit.after
     )
-}
-
-/// Whether a line looks like what it is: nothing in it is invisible or turns around what is shown.
-fn is_showable(line: &str) -> bool {
-    line.len() <= MAX_LINE && visible_lines(line) == line
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub fn finding(rule: &str, cwe: &[u32], path: &str, line: u32) -> Finding {
         fix: String::new(),
         location: location(path, line, line),
         comment_line: Some(line),
+        suggestion: None,
         path: Vec::new(),
         symbol: None,
         snippet: String::new(),

@@ -119,6 +119,7 @@ fn the_way_and_the_comment_line_meet_a_label() {
     let way = through(finding("r", &[89], "app.py", 9), 2);
     let comment = Finding {
         comment_line: Some(2),
+        suggestion: None,
         ..finding("r", &[89], "app.py", 9)
     };
     let lines = Finding {

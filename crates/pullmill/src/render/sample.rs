@@ -91,6 +91,7 @@ fn injection() -> Finding {
         fix: "Pass the value as a parameter: `db.execute(\"… WHERE name = ?\", (name,))`.".into(),
         location: at("shop/auth/login.py", 31, (12, 69)),
         comment_line: None,
+        suggestion: None,
         path: vec![
             Step { location: at("shop/auth/login.py", 28, (12, 38)), message: "`request.args[\"name\"]` comes from the request".into() },
             Step { location: at("shop/auth/login.py", 28, (5, 9)), message: "and is kept in `name`".into() },

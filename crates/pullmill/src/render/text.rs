@@ -262,6 +262,11 @@ fn write_finding(paper: &mut Paper, finding: &Finding) {
             paper.lead(&lead, 5, &one_line(text));
         }
     }
+    if let Some(suggestion) = &finding.suggestion {
+        let lead = format!("  {}", paper.ink(Ink::Strong, "Try"));
+        let text = one_line(suggestion.text.trim());
+        paper.lead(&lead, 5, &format!("line {}: {text}", suggestion.line));
+    }
     paper.faint(2, &about.join(" · "));
 }
 

@@ -333,3 +333,34 @@ fn closing_ends_the_review_that_goes_on() {
     scene.tell();
     scene.reviewed(opened);
 }
+
+/// GH6: what is suggested was tried, stands at the line it replaces, and is settled when somebody takes it.
+#[test]
+fn a_suggestion_that_is_taken_settles_its_finding() {
+    let scene = Scene::new();
+    let text = |verify: &str| {
+        format!(
+            "import requests\n\n\ndef get(url):\n    return requests.get(\n        url, verify={verify}\n    )\n"
+        )
+    };
+    let opened = scene.open(&[("shop/get.py", &text("False"))]);
+    let posted = scene.reviewed(opened);
+    assert_eq!(posted.lines.len(), 1, "{posted:#?}");
+    let line = &posted.lines[0];
+    let suggested = "```suggestion\n        url, verify=True\n```";
+    assert!(line.body.contains(suggested), "{}", line.body);
+    assert_eq!(line.line, 6);
+    scene.push(opened, &[("shop/get.py", &text("True"))]);
+    scene.wait(opened, "settling", |posted| posted.lines[0].is_resolved);
+    // Where taking it would break the file, or mend nothing, nothing is suggested.
+    let two = "import requests\n\n\ndef get(url):\n    return requests.get(url, verify=False), requests.post(url, verify=False)\n";
+    let opened = scene.open(&[("shop/two.py", two)]);
+    let posted = scene.reviewed(opened);
+    let bodies: Vec<&String> = posted.lines.iter().map(|line| &line.body).collect();
+    assert!(
+        bodies
+            .iter()
+            .all(|body| body.matches("suggestion").count() <= 1),
+        "{bodies:#?}"
+    );
+}

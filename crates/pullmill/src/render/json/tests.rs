@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use pullmill_core::change::Status;
 use pullmill_core::coverage::{FileCoverage, Outcome, SkipReason};
 use pullmill_core::docs::{Renamed, RenamedKind};
-use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step};
+use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step, Suggestion};
 use pullmill_core::review::{
     AgentEvidence, Component, Review, Subject, SubjectKind, Summary, Suppressed, SuppressedBy,
     WalkthroughRow,
@@ -183,6 +183,7 @@ fn findings() -> impl Strategy<Value = Finding> {
         proptest::option::of(0_u32..9_000),
         fingerprints(),
         proptest::option::of(words()),
+        proptest::option::of((1_u32..9_000, words())),
     );
     let steps = proptest::collection::vec(
         (locations(), words()).prop_map(|(location, message)| Step { location, message }),
@@ -205,6 +206,7 @@ fn findings() -> impl Strategy<Value = Finding> {
             symbol: place.3,
             snippet,
             fingerprint: place.2,
+            suggestion: place.4.map(|(line, text)| Suggestion { line, text }),
         },
     )
 }
