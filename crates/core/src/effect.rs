@@ -33,11 +33,13 @@ pub enum Kind {
     Labels,
     /// A commit of documents on the pull request's branch.
     Commit,
+    /// Our section of the pull request's description.
+    Description,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Summary,
         Self::Review,
         Self::Check,
@@ -46,6 +48,7 @@ impl Kind {
         Self::Reaction,
         Self::Labels,
         Self::Commit,
+        Self::Description,
     ];
 
     /// One word.
@@ -60,6 +63,7 @@ impl Kind {
             Self::Reaction => "reaction",
             Self::Labels => "labels",
             Self::Commit => "commit",
+            Self::Description => "description",
         }
     }
 
@@ -68,7 +72,7 @@ impl Kind {
     pub fn is_idempotent(self) -> bool {
         matches!(
             self,
-            Self::Resolve | Self::Reaction | Self::Labels | Self::Commit
+            Self::Resolve | Self::Reaction | Self::Labels | Self::Commit | Self::Description
         )
     }
 
@@ -123,6 +127,11 @@ pub enum Content {
     },
     /// A commit that follows the head. Git names it by what it holds, so making it twice makes one.
     Commit(DocsCommit),
+    /// What stands between our markers in the description.
+    Description {
+        /// Markdown.
+        body: String,
+    },
 }
 
 /// A comment of somebody.
@@ -229,6 +238,7 @@ impl Content {
             Self::Reaction { .. } => Kind::Reaction,
             Self::Labels { .. } => Kind::Labels,
             Self::Commit(_) => Kind::Commit,
+            Self::Description { .. } => Kind::Description,
         }
     }
 
@@ -304,7 +314,9 @@ impl Target {
         let tenant = self.tenant.as_str();
         let head = self.head.as_str();
         match content {
-            Content::Summary { .. } => digest_of(&[tenant, &repo, &number, kind]),
+            Content::Summary { .. } | Content::Description { .. } => {
+                digest_of(&[tenant, &repo, &number, kind])
+            }
             Content::Review { .. } => digest_of(&[tenant, &repo, &number, kind, head, &self.cause]),
             Content::Check(check) => digest_of(&[tenant, &repo, kind, head, &check.name]),
             Content::Resolve { thread } => digest_of(&[tenant, &repo, &number, kind, thread]),

@@ -30,6 +30,7 @@ pub mod retry;
 pub mod review;
 pub mod risk;
 pub mod routing;
+pub mod section;
 pub mod signature;
 pub mod stream;
 pub mod strict;

@@ -34,6 +34,18 @@ pub fn render(review: &Review) -> String {
     page.out + "\n"
 }
 
+/// What changed, to stand in a pull request's description.
+#[must_use]
+pub fn description(review: &Review, head: &str) -> String {
+    let mut page = Page::default();
+    page.paragraph("### What changes");
+    page.paragraph(&prose(&review.summary.headline));
+    walkthrough(&mut page, review);
+    page.paragraph(&format!("As of {}.", code(head.get(..7).unwrap_or(head))));
+    page.out.truncate(page.out.trim_end().len());
+    clipped(page.out)
+}
+
 /// A comment about one finding, to stand at its line.
 #[must_use]
 pub fn comment(finding: &Finding) -> String {

@@ -38,7 +38,13 @@ pub fn pull_agent() -> AgentName {
 pub fn pull_review() -> Plan {
     let mut plan = snippet_review();
     plan.workflow = review_name();
-    plan.effects = vec![Kind::Summary, Kind::Review, Kind::Check, Kind::Resolve];
+    plan.effects = vec![
+        Kind::Summary,
+        Kind::Review,
+        Kind::Check,
+        Kind::Resolve,
+        Kind::Description,
+    ];
     for step in &mut plan.steps {
         step.agent = pull_agent();
         step.time_limit = Duration::from_secs(900);
@@ -57,7 +63,13 @@ pub fn command_agent() -> AgentName {
 pub fn comment_command() -> Plan {
     let mut plan = pull_review();
     plan.workflow = WorkflowName::constant("comment-command");
-    plan.effects = vec![Kind::Reaction, Kind::Reply, Kind::Labels, Kind::Resolve];
+    plan.effects = vec![
+        Kind::Reaction,
+        Kind::Reply,
+        Kind::Labels,
+        Kind::Resolve,
+        Kind::Description,
+    ];
     for step in &mut plan.steps {
         step.name = StepName::constant("command");
         step.agent = command_agent();

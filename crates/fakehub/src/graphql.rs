@@ -293,6 +293,7 @@ impl<'s> Run<'s> {
     fn pull(&self, pull: &'s Pull, field: &Field, name: &str) -> Result<Held<'s>, Wrong> {
         Ok(Held::Plain(match name {
             "title" => json!(pull.title),
+            "body" => json!(pull.body),
             "state" => json!(if pull.is_open { "OPEN" } else { "CLOSED" }),
             "isDraft" => json!(pull.is_draft),
             "isCrossRepository" => json!(pull.is_fork),

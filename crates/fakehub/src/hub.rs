@@ -54,6 +54,8 @@ pub struct Posted {
     pub labels: Vec<String>,
     /// Reactions of the App to comments.
     pub reactions: Vec<Reaction>,
+    /// Its description.
+    pub body: String,
     /// Its present head.
     pub head: String,
     /// Its commits, newest first.
@@ -137,6 +139,7 @@ impl Hub {
             let number = repository.pulls.len() as u64 + 1;
             let pull = Pull {
                 title: title.to_owned(),
+                body: String::new(),
                 branch: format!("change/{number}"),
                 base,
                 head,
@@ -298,6 +301,14 @@ impl Hub {
         }
     }
 
+    /// Somebody writes the description of a pull request.
+    pub fn describe(&self, opened: Opened, body: &str) {
+        if let Some(pull) = pull_of(&mut self.lock(), opened) {
+            body.clone_into(&mut pull.body);
+        }
+        webhook::about_pull(&mut self.lock(), opened.repo, opened.number, "edited");
+    }
+
     /// Its head is in another repository.
     pub fn fork(&self, opened: Opened) {
         if let Some(pull) = pull_of(&mut self.lock(), opened) {
@@ -420,6 +431,7 @@ impl Hub {
             checks: checks.cloned().collect(),
             labels: pull.labels.clone(),
             reactions: pull.reactions.clone(),
+            body: pull.body.clone(),
             head: pull.head.clone(),
             history: repo.objects.history(&pull.head),
             files: files_of(repo, &pull.head),

@@ -279,6 +279,7 @@ pub(crate) fn answer(state: &mut State, caller: &Caller, request: &Request<'_>) 
         ["issues", "comments", comment] => change_comment(state, id, comment, request),
         ["issues", number, "comments"] => comments(state, id, number, request),
         ["pulls", "comments", comment] => change_line(state, id, comment, request),
+        ["pulls", number] => change_pull(state, id, number, request),
         ["pulls", number, "reviews"] => reviews(state, id, number, request),
         ["pulls", number, "reviews", review] => change_review(state, id, number, review, request),
         ["pulls", number, "reviews", review, "comments"] => {
@@ -357,6 +358,20 @@ fn comments(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> 
     pull.comments.push(comment);
     crate::webhook::about_comment(state, id, number, &answer, "created");
     Ok(Yes::Json(201, answer))
+}
+
+fn change_pull(state: &mut State, id: u64, number: &str, request: &Request<'_>) -> Result<Yes, No> {
+    let pull = pull(state, id, number)?;
+    if request.method == "PATCH" {
+        pull.body = body_of(request)?;
+        pull.updated = std::time::SystemTime::now();
+    }
+    let answer = json!({"title": pull.title, "body": pull.body});
+    if request.method == "PATCH" {
+        let number = number.parse().map_err(|_| missing())?;
+        crate::webhook::about_pull(state, id, number, "edited");
+    }
+    Ok(Yes::Json(200, answer))
 }
 
 fn change_comment(

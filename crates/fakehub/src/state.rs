@@ -103,6 +103,8 @@ pub struct CheckRun {
 #[derive(Debug)]
 pub(crate) struct Pull {
     pub(crate) title: String,
+    /// Its description.
+    pub(crate) body: String,
     /// The branch of its head.
     pub(crate) branch: String,
     pub(crate) base: String,

@@ -29,6 +29,8 @@ pub enum Command {
     Labels,
     /// Mend the documents that the change has made untrue.
     Docs,
+    /// Say in the description what changes, and keep it up to date.
+    Describe,
     /// Show the settings that hold.
     Config,
     /// Show the commands.
@@ -126,13 +128,17 @@ pub const COMMANDS: [(&str, Permission, &str); 17] = [
         "label the pull request with its risk",
     ),
     (
+        "describe",
+        Permission::Write,
+        "say in the description what changes, and keep it up to date",
+    ),
+    (
         "docs",
         Permission::Write,
         "mend documents that the change has made untrue, or suggest how",
     ),
     ("config", Permission::Read, "the settings that hold here"),
     ("help", Permission::Read, "this list"),
-    ("describe", Permission::Write, "needs a model"),
     ("improve", Permission::Write, "needs a model"),
     ("ask", Permission::Write, "needs a model"),
     ("changelog", Permission::Write, "needs a model"),
@@ -173,7 +179,7 @@ pub fn parse(line: &str) -> Result<Command, Misread> {
         "resolve" => alone("resolve", Command::Resolve),
         "labels" => alone("labels", Command::Labels),
         "config" => alone("config", Command::Config),
-        "describe" => Ok(Command::NeedsModel("describe")),
+        "describe" => alone("describe", Command::Describe),
         "improve" => Ok(Command::NeedsModel("improve")),
         "ask" => Ok(Command::NeedsModel("ask")),
         "changelog" => Ok(Command::NeedsModel("changelog")),

@@ -9,6 +9,7 @@ use pullmill_core::decided::Choice;
 use pullmill_core::effect::{CommentRef, Content, Earned, pull_name};
 use pullmill_core::event::Asked;
 use pullmill_core::event::comment::{self, Command, Permission};
+use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::policy;
 use pullmill_core::ports::blob::{BlobRef, Blobs};
@@ -22,11 +23,9 @@ use pullmill_core::verdict::Verdict;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::pull::{failed, fault};
+use super::pull::{failed, read_review};
 use super::{Agent, Work};
 
-/// Largest review that is read.
-const MAX_REVIEW: u64 = 64 << 20;
 /// Largest configuration that is read.
 const MAX_CONFIG: u64 = policy::MAX_BYTES as u64;
 /// Conversations that one command settles.
@@ -174,6 +173,17 @@ impl CommandAgent {
                 }),
                 ..Follows::default()
             },
+            Command::Describe if case.pull.is_fork => case.reply(reply::nothing(
+                "the descriptions of pull requests of forks are their own",
+            )),
+            Command::Describe => match case.latest {
+                Some(latest) => {
+                    let review = self.review_of(latest).await?;
+                    let body = markdown::description(&review, &latest.head);
+                    case.effects(vec![Content::Description { body }])
+                }
+                None => case.reply(reply::nothing("there is no review yet")),
+            },
             Command::Resolve => self.resolve(case),
             Command::Ignore { finding, reason } => {
                 self.ignore(case, finding.as_deref(), &reason).await?
@@ -189,6 +199,10 @@ impl CommandAgent {
             Some(Fetched::File(bytes)) => Some(bytes.to_vec()),
             _ => None,
         })
+    }
+
+    async fn review_of(&self, latest: &Latest) -> Result<Review, Outcome> {
+        read_review(&*self.blobs, &latest.review).await
     }
 
     fn resolve(&self, case: &Case<'_>) -> Follows {
@@ -227,10 +241,7 @@ impl CommandAgent {
         let Some(latest) = case.latest else {
             return Ok(case.reply(reply::nothing("there is no review yet")));
         };
-        let bytes = self.blobs.get(&latest.review, MAX_REVIEW).await;
-        let bytes = bytes.map_err(|error| fault(&error))?;
-        let review: Review = serde_json::from_slice(&bytes)
-            .map_err(|error| Outcome::Failed(format!("the review cannot be read: {error}")))?;
+        let review = self.review_of(latest).await?;
         let mut findings = review.findings.iter().filter(|finding| {
             let is_of_thread = of_thread.as_ref() == Some(&finding.fingerprint);
             let is_named = |name: &str| name.len() >= 6 && finding.fingerprint.starts_with(name);

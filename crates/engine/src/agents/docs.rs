@@ -15,17 +15,14 @@ use pullmill_core::ports::blob::{BlobRef, Blobs};
 use pullmill_core::ports::forge::{Fetched, ForgeRead, Pull, PullRef, Wanted};
 use pullmill_core::posting::{Shown, edits};
 use pullmill_core::reply;
-use pullmill_core::review::Review;
 use pullmill_core::stream::Told;
 use pullmill_core::task::{Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::pull::{failed, fault};
+use super::pull::{failed, read_review};
 use super::{Agent, Work};
 
-/// Largest review that is read.
-const MAX_REVIEW: u64 = 64 << 20;
 /// Largest configuration that is read.
 const MAX_CONFIG: u64 = policy::MAX_BYTES as u64;
 /// Largest document that is read.
@@ -143,10 +140,7 @@ impl DocsAgent {
         if policy.mode == DocsMode::Off {
             return Err(Idle::Because("`docs.mode` is `off` on the default branch"));
         }
-        let bytes = self.blobs.get(&latest.review, MAX_REVIEW).await;
-        let bytes = bytes.map_err(|error| fault(&error))?;
-        let review: Review = serde_json::from_slice(&bytes)
-            .map_err(|error| Outcome::Failed(format!("the review cannot be read: {error}")))?;
+        let review = read_review(&*self.blobs, &latest.review).await?;
         if review.renamed.is_empty() {
             return Err(Idle::Because("the change gives nothing another name"));
         }

@@ -7,17 +7,19 @@ use bytes::Bytes;
 use pullmill_core::assemble::BaselineEntry;
 use pullmill_core::baseline;
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
-use pullmill_core::effect::{Earned, Kind, pull_name};
+use pullmill_core::effect::{Content, Earned, Kind, Target, pull_name};
 use pullmill_core::event::{AUTO, Asked};
+use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::policy;
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground};
-use pullmill_core::ports::blob::{BlobClass, Blobs};
+use pullmill_core::ports::blob::{BlobClass, BlobRef, Blobs};
 use pullmill_core::ports::forge::{
     Compared, ComparedFile, Fetched, ForgeError, ForgeRead, Pull, PullRef, Wanted,
 };
 use pullmill_core::posting::{self, Shown};
 use pullmill_core::review::Review;
+use pullmill_core::section;
 use pullmill_core::stream::Told;
 use pullmill_core::task::{AskedDocs, Follows, Outcome};
 use serde::Deserialize;
@@ -27,6 +29,8 @@ use super::{Agent, Work};
 
 /// Most bytes of a file that are read: one more than the analysis takes by default.
 const MAX_FILE: u64 = (2 << 20) + 1;
+/// Largest review that is read.
+const MAX_REVIEW: u64 = 64 << 20;
 /// Most bytes of all files together.
 const MAX_TEXT: u64 = 64 << 20;
 /// Most files that are read.
@@ -194,6 +198,22 @@ impl PullAgent {
         if is_own {
             contents.retain(|content| content.kind() != Kind::Summary);
         }
+        // What somebody had us say in the description is kept up to date.
+        let target = Target {
+            tenant: tenant.clone(),
+            pull: (*pull_ref).clone(),
+            head: pull.head.clone(),
+            cause: AUTO.to_owned(),
+        };
+        let described = Content::Description {
+            body: markdown::description(review, pull.head.as_str()),
+        };
+        let marker = self
+            .markers
+            .object(Kind::Description, &target.object(&described));
+        if section::read(&pull.description, &marker).is_some() {
+            contents.push(described);
+        }
         let docs = (!is_own && !review.renamed.is_empty()).then(|| AskedDocs {
             by: AUTO.to_owned(),
             head: pull.head.clone(),
@@ -277,7 +297,15 @@ pub(super) fn failed(error: ForgeError) -> Outcome {
     }
 }
 
-pub(super) fn fault(error: &dyn std::fmt::Display) -> Outcome {
+/// Reads a review that was kept.
+pub(super) async fn read_review(blobs: &dyn Blobs, kept: &BlobRef) -> Result<Review, Outcome> {
+    let bytes = blobs.get(kept, MAX_REVIEW).await;
+    let bytes = bytes.map_err(|error| fault(&error))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Outcome::Failed(format!("the review cannot be read: {error}")))
+}
+
+fn fault(error: &dyn std::fmt::Display) -> Outcome {
     Outcome::Faulted {
         error: error.to_string(),
         retry_after: None,

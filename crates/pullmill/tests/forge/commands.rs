@@ -308,3 +308,35 @@ fn assert_once_but_for_replies(scene: &Scene, opened: Opened) {
         .filter(|one| one.body.contains("Reviewed at"));
     assert_eq!(summaries.count(), 1);
 }
+
+/// GH2: the description is changed between our own markers alone, and follows the pull request from then on.
+#[test]
+fn a_description_keeps_what_is_not_ours() {
+    let scene = Scene::new();
+    let opened = scene.open(&[("shop/users.py", LEAKY)]);
+    scene.reviewed(opened);
+    assert_eq!(scene.posted(opened).body, "");
+    scene.hub.describe(opened, "Mine, before.\n");
+    scene.hub.comment(opened, "/pullmill describe");
+    scene.tell();
+    let says = |what: &'static str| move |posted: &Posted| posted.body.contains(what);
+    let posted = scene.wait(opened, "a section", says("### What changes"));
+    assert!(posted.body.starts_with("Mine, before."), "{}", posted.body);
+    assert!(posted.body.contains("shop/users.py"), "{}", posted.body);
+    scene
+        .hub
+        .describe(opened, &format!("{}\n\nMine, behind.", posted.body));
+    scene.push(opened, &[("shop/more.py", "x = 1\n")]);
+    scene.wait(opened, "the new file", says("shop/more.py"));
+    scene.tell();
+    scene.quiet();
+    let posted = scene.posted(opened);
+    assert!(posted.body.starts_with("Mine, before."), "{}", posted.body);
+    assert!(posted.body.ends_with("Mine, behind."), "{}", posted.body);
+    assert_eq!(posted.body.matches("### What changes").count(), 1);
+    // Whoever removes it is not asked twice.
+    scene.hub.describe(opened, "Mine alone.");
+    scene.push(opened, &[("shop/last.py", "x = 2\n")]);
+    scene.reviewed(opened);
+    assert_eq!(scene.posted(opened).body, "Mine alone.");
+}

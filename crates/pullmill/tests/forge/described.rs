@@ -21,6 +21,7 @@ fn asked() -> Vec<Asked> {
         scene.hub.label(opened, label);
     }
     scene.hub.comment(opened, "/pullmill labels");
+    scene.hub.comment(opened, "/pullmill describe");
     scene.hub.comment(opened, "/pullmill help");
     let line = posted.lines[0].id;
     scene
@@ -31,6 +32,7 @@ fn asked() -> Vec<Asked> {
         posted.labels == ["mine", "risk: low"]
     });
     scene.wait(opened, "an answer", |posted| posted.lines.len() == 3);
+    scene.wait(opened, "a description", |posted| !posted.body.is_empty());
     scene.hub.push(opened, &[("shop/users.py", TIGHT)]);
     // Nobody takes this webhook, so it is asked for again.
     let secrets = crate::program::secrets();
@@ -62,6 +64,12 @@ fn asked() -> Vec<Asked> {
     });
     let opened = scene.open(&changed);
     scene.reviewed(opened);
+    let fault = Fault {
+        write: Write::Commit,
+        trouble: Trouble::Error(500),
+        times: 1,
+    };
+    crate::docs::live(&scene, &fault);
     scene.hub.asked()
 }
 
@@ -116,18 +124,25 @@ fn what_we_send_is_what_github_describes() {
             "get /repos/{owner}/{repo}/commits/{ref}/check-runs",
             "get /repos/{owner}/{repo}/compare/{basehead}",
             "get /repos/{owner}/{repo}/git/blobs/{file_sha}",
+            "get /repos/{owner}/{repo}/git/commits/{commit_sha}",
+            "get /repos/{owner}/{repo}/git/ref/{ref}",
             "get /repos/{owner}/{repo}/git/trees/{tree_sha}",
             "get /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
             "get /repos/{owner}/{repo}/issues/{issue_number}/comments",
             "get /repos/{owner}/{repo}/issues/{issue_number}/labels",
             "get /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
+            "get /repos/{owner}/{repo}/pulls/{pull_number}",
             "get /repos/{owner}/{repo}/pulls/{pull_number}/comments",
             "get /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
             "patch /repos/{owner}/{repo}/check-runs/{check_run_id}",
+            "patch /repos/{owner}/{repo}/git/refs/{ref}",
             "patch /repos/{owner}/{repo}/issues/comments/{comment_id}",
+            "patch /repos/{owner}/{repo}/pulls/{pull_number}",
             "post /app/hook/deliveries/{delivery_id}/attempts",
             "post /app/installations/{installation_id}/access_tokens",
             "post /repos/{owner}/{repo}/check-runs",
+            "post /repos/{owner}/{repo}/git/commits",
+            "post /repos/{owner}/{repo}/git/trees",
             "post /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
             "post /repos/{owner}/{repo}/issues/{issue_number}/comments",
             "post /repos/{owner}/{repo}/issues/{issue_number}/labels",
@@ -144,7 +159,10 @@ fn operation<'d>(document: &'d Value, path: &str, method: &str) -> Option<(Strin
     let paths = document["paths"].as_object()?;
     let fits = paths.iter().filter(|(template, _)| {
         let wanted: Vec<&str> = template.split('/').collect();
-        wanted.len() == parts.len()
+        // The name of a reference may have slashes.
+        let is_reference = template.contains("/git/ref") && template.ends_with("{ref}");
+        let is_long = wanted.len() == parts.len() || (is_reference && wanted.len() < parts.len());
+        is_long
             && wanted
                 .iter()
                 .zip(&parts)

@@ -19,7 +19,7 @@ const PULL: &str = "query($owner: String!, $name: String!, $number: Int!, $after
   repository(owner: $owner, name: $name) {
     defaultBranchRef { target { oid } }
     pullRequest(number: $number) {
-      state isDraft isCrossRepository baseRefOid headRefOid headRefName
+      state isDraft isCrossRepository baseRefOid headRefOid headRefName body
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes { id isResolved comments(first: 1) { nodes { databaseId body viewerDidAuthor } } }
@@ -248,6 +248,7 @@ fn as_pull(repository: &Value, threads: Vec<Thread>) -> Result<Pull, ForgeError>
             &repository["defaultBranchRef"]["target"]["oid"],
         )?,
         branch: branch.filter(|_| !is_fork),
+        description: found["body"].as_str().unwrap_or_default().to_owned(),
         threads,
     })
 }

@@ -6,7 +6,8 @@ use pullmill_core::effect::{
     ANNOTATIONS_AT_ONCE, Annotation, Check, CommentRef, Content, Effect, Found, InlineComment,
     Kind, Level,
 };
-use pullmill_core::ports::forge::{Attempt, ForgeError, ForgeWrite, Permit, SendError};
+use pullmill_core::ports::forge::{Attempt, ForgeError, ForgeWrite, Permit, PullRef, SendError};
+use pullmill_core::section;
 use serde_json::{Value, json};
 
 use super::answer::{self, Failed};
@@ -36,6 +37,7 @@ impl ForgeWrite for GitHub {
             Content::Reaction { to } => self.find_eyes(effect, to).await,
             Content::Labels { family, wanted } => self.find_labels(effect, family, wanted).await,
             Content::Commit(commit) => self.find_commit(effect, commit).await,
+            Content::Description { body } => self.find_section(effect, body).await,
         }
     }
 
@@ -124,6 +126,7 @@ impl ForgeWrite for GitHub {
                     None => Ok(Value::Null),
                 }
             }
+            (Content::Description { body }, _) => self.write_section(permit, body).await,
             (Content::Commit(_), _) => Ok(Value::Null),
         };
         match sent {
@@ -153,7 +156,9 @@ impl ForgeWrite for GitHub {
                 self.write(permit, Method::PATCH, path, body).await
             }
             Kind::Reply => self.retract_reply(permit, found).await,
-            Kind::Resolve | Kind::Reaction | Kind::Labels | Kind::Commit => Ok(Value::Null),
+            Kind::Resolve | Kind::Reaction | Kind::Labels | Kind::Commit | Kind::Description => {
+                Ok(Value::Null)
+            }
         };
         match retracted {
             Ok(_) | Err(Failed::NotFound(_)) => Ok(()),
@@ -297,6 +302,36 @@ impl GitHub {
             id,
             parts: 0,
         }])
+    }
+
+    /// Whether the description says what it should between our markers.
+    async fn find_section(&self, effect: &Effect, body: &str) -> Result<Vec<Found>, ForgeError> {
+        let pull = &effect.target.pull;
+        let text = self.description(pull).await?;
+        let says = section::read(&text, &effect.marker);
+        Ok(vec![Found {
+            id: pull.number.to_string(),
+            parts: 0,
+            is_current: says.is_some_and(|says| normal(says) == normal(body)),
+        }])
+    }
+
+    /// Changes our section of the description as it is right now: GitHub takes only the whole of it.
+    async fn write_section(&self, permit: &Permit, body: &str) -> Result<Value, Failed> {
+        let effect = permit.effect();
+        let pull = &effect.target.pull;
+        let text = self.description(pull).await;
+        let text = text.map_err(|error| Failed::NotSent(error.to_string()))?;
+        let body = section::write(&text, &effect.marker, body);
+        let path = format!("{}/pulls/{}", repo_path(&pull.repo), pull.number);
+        self.write(permit, Method::PATCH, path, json!({"body": body}))
+            .await
+    }
+
+    async fn description(&self, pull: &PullRef) -> Result<String, ForgeError> {
+        let path = format!("{}/pulls/{}", repo_path(&pull.repo), pull.number);
+        let answer = self.get(Reader::sender(&pull.repo), &path).await?;
+        Ok(normal(answer["body"].as_str().unwrap_or_default()))
     }
 
     async fn retract_reply(&self, permit: &Permit, found: &Found) -> Result<Value, Failed> {
@@ -481,7 +516,7 @@ impl ExternalId {
 
 /// What is there after a request was done.
 fn as_sent(effect: &Effect, answer: &Value, replaces: Option<&Found>) -> Result<Found, SendError> {
-    if effect.content.kind() == Kind::Labels {
+    if matches!(effect.content.kind(), Kind::Labels | Kind::Description) {
         // Another look says what is left to be done.
         return Ok(Found {
             id: String::new(),

@@ -56,7 +56,7 @@ pub struct Request {
 pub struct Note {
     /// Its number.
     pub id: u64,
-    /// `summary`, `review`, `line`, `check`, `reply` or `labels`.
+    /// `summary`, `review`, `line`, `check`, `reply`, `labels` or `description`.
     pub kind: String,
     /// The object it is, and which version of it.
     pub object: String,
@@ -264,7 +264,9 @@ fn noted(id: u64, kind: &str, effect: &Effect, body: String) -> Note {
 /// What some content says, and what it says at lines.
 fn said(content: &Content) -> (String, Vec<(String, String)>) {
     match content {
-        Content::Summary { body } | Content::Reply { body, .. } => (body.clone(), Vec::new()),
+        Content::Summary { body } | Content::Reply { body, .. } | Content::Description { body } => {
+            (body.clone(), Vec::new())
+        }
         Content::Review { body, comments } => {
             let lines = comments
                 .iter()
