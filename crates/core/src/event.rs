@@ -80,11 +80,20 @@ pub struct About {
     pub comment_id: Option<u64>,
     /// The pull request's head.
     pub head: Option<String>,
+    /// The branch it is to be merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Whether it is a draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_draft: Option<bool>,
     /// When the pull request was last changed.
     pub updated_at: Option<Timestamp>,
     /// Who did it.
     pub sender_id: Option<u64>,
-    /// What they are called, for asking what they may do; only their number counts.
+    /// What they are called, for rules and for asking what they may do; only their number counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
     /// The line of the comment that begins like a command.

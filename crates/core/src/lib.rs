@@ -20,6 +20,7 @@ pub mod job;
 pub mod keys;
 pub mod markdown;
 pub mod marker;
+pub mod owners;
 pub mod pace;
 pub mod plan;
 pub mod policy;

@@ -14,7 +14,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,8 @@ pub struct Policy {
     pub layers: Vec<Layer>,
     /// What becomes of documents that a change makes untrue. Counts as it stands on the default branch.
     pub docs: DocsPolicy,
+    /// Which agents speak at lines of which pull requests.
+    pub routes: Vec<AgentRoute>,
 }
 
 /// What is reviewed, and when a review fails.
@@ -136,6 +138,23 @@ pub struct RulesPolicy {
     pub off: Vec<RulePattern>,
     /// Severities that replace those of the rules.
     pub severity: BTreeMap<RulePattern, Severity>,
+}
+
+/// Which agents speak at lines of the pull requests that it is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRoute {
+    /// Labels, of which the pull request has one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Owners, of whom one owns a file that it changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<String>,
+    /// Paths, at which it changes a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Globs>,
+    /// The agents.
+    pub agents: Vec<String>,
 }
 
 /// What becomes of documents that a change makes untrue.
@@ -324,7 +343,33 @@ impl Policy {
             .map(|(_, severity)| *severity)
     }
 
+    /// The agents whose findings are said at lines: those of all routes that are for the pull request; empty for all agents.
+    #[must_use]
+    pub fn agents_for(
+        &self,
+        labels: &[String],
+        owners: &BTreeSet<&str>,
+        paths: &[&RepoPath],
+    ) -> Vec<String> {
+        let is_for = |route: &&AgentRoute| {
+            let has_label = |wanted: &String| labels.iter().any(|label| same(label, wanted));
+            let has_owner = |wanted: &String| owners.contains(wanted.to_lowercase().as_str());
+            let has_path = |globs: &Globs| paths.iter().any(|path| globs.matches(path));
+            (route.labels.is_empty() || route.labels.iter().any(has_label))
+                && (route.owners.is_empty() || route.owners.iter().any(has_owner))
+                && route.paths.as_ref().is_none_or(has_path)
+        };
+        let routes = self.routes.iter().filter(is_for);
+        let agents: BTreeSet<&String> = routes.flat_map(|route| &route.agents).collect();
+        agents.into_iter().cloned().collect()
+    }
+
     fn rules_for<'a>(&'a self, path: &'a RepoPath) -> impl Iterator<Item = &'a PathRule> {
         self.paths.iter().filter(|rule| rule.globs.matches(path))
     }
+}
+
+/// Labels are the same in small and capital letters.
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }

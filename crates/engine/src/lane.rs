@@ -15,7 +15,7 @@ use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::queue::Lease;
 use pullmill_core::ports::store::{Draft, IndexKey, Key, Page, Range, Record, Second, Version};
-use pullmill_core::routing::{self, Route};
+use pullmill_core::routing::Route;
 use pullmill_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -246,7 +246,6 @@ impl Round<'_> {
         &mut self,
         items: &[Item],
     ) -> Result<BTreeMap<WorkflowName, String>, EngineError> {
-        let known = self.engine.workflows();
         let mut winners: BTreeMap<WorkflowName, &Item> = BTreeMap::new();
         for item in items {
             let Ok(purpose) = item.purpose() else {
@@ -254,7 +253,7 @@ impl Round<'_> {
             };
             let Route::Start {
                 place: Some(place), ..
-            } = routing::route(purpose, &known)
+            } = self.engine.route(&item.envelope, purpose)
             else {
                 continue;
             };
@@ -294,15 +293,19 @@ impl Round<'_> {
             Ok(purpose) => purpose,
             Err(reason) => return Ok(Disposition::Ignored(reason)),
         };
-        match routing::route(purpose, &self.engine.workflows()) {
+        match self.engine.route(&item.envelope, purpose) {
             Route::Ignore(reason) => Ok(Disposition::Ignored(reason)),
-            Route::Start { workflow, place } => {
+            Route::Start {
+                workflow,
+                place,
+                agents,
+            } => {
                 let winner = place.as_ref().and_then(|place| winners.get(place));
                 if winner.is_some_and(|winner| *winner != item.id) {
                     let reason = "a newer event came with it".to_owned();
                     return Ok(Disposition::Superseded(reason));
                 }
-                self.start(item, &workflow, place.as_ref()).await
+                self.start(item, &workflow, place.as_ref(), agents).await
             }
         }
     }
@@ -313,6 +316,7 @@ impl Round<'_> {
         item: &Item,
         workflow: &WorkflowName,
         place: Option<&WorkflowName>,
+        agents: Vec<String>,
     ) -> Result<Disposition, EngineError> {
         let now = self.batch.now();
         let Some(plan) = self.engine.plans.get(workflow).cloned() else {
@@ -337,6 +341,7 @@ impl Round<'_> {
         let id = ExecutionId::new(now, self.engine.ports.clock.random());
         let mut execution = item.execution(id.clone(), plan, self.pk, now);
         execution.input = self.input(item, workflow).await?;
+        execution.input["agents"] = json!(agents);
         let mut changed_at = item.rank().0;
         let mut starts = Vec::new();
         if let Some(place) = place {

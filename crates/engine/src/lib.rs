@@ -24,12 +24,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pullmill_core::breaker::BreakerLaw;
+use pullmill_core::event::Envelope;
+use pullmill_core::event::github::Purpose;
 use pullmill_core::id::{AgentName, QueueName, WorkflowName};
 use pullmill_core::plan::Plan;
 use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::Queue;
 use pullmill_core::ports::store::Store;
+use pullmill_core::routing::{Route, Rules};
 
 pub use error::EngineError;
 
@@ -90,6 +93,7 @@ pub struct Engine {
     plans: BTreeMap<WorkflowName, Plan>,
     agents: BTreeMap<AgentName, Arc<dyn Agent>>,
     forge: Option<Forge>,
+    rules: Rules,
     ends: Arc<AtomicBool>,
 }
 
@@ -126,6 +130,7 @@ impl Engine {
             plans: plans.collect(),
             agents: agents.into_iter().collect(),
             forge: None,
+            rules: Rules::built_in(),
             ends: Arc::default(),
         }
     }
@@ -153,6 +158,18 @@ impl Engine {
     #[must_use]
     pub fn workflows(&self) -> BTreeSet<WorkflowName> {
         self.plans.keys().cloned().collect()
+    }
+
+    /// An engine whose events go where these rules say before the built-in ones are asked.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules.before(self.rules);
+        self
+    }
+
+    /// Where an event goes.
+    pub(crate) fn route(&self, envelope: &Envelope, purpose: Purpose) -> Route {
+        self.rules.route(envelope, purpose, &self.workflows())
     }
 
     /// The queues that workers have to serve.

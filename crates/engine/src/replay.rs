@@ -7,7 +7,7 @@ use pullmill_core::id::{DeliveryId, TenantId, uuid7};
 use pullmill_core::keys;
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::store::Draft;
-use pullmill_core::routing::{self, Route};
+use pullmill_core::routing::Route;
 
 use crate::attempt::Attempts;
 use crate::ingress::lane_due;
@@ -53,7 +53,7 @@ impl Engine {
         let purpose = github::purpose(&envelope.event_type, action, &envelope.about);
         Ok(Recorded {
             route: match purpose {
-                Ok(purpose) => Ok(routing::route(purpose, &self.workflows())),
+                Ok(purpose) => Ok(self.route(&envelope, purpose)),
                 Err(reason) => Err(reason.to_owned()),
             },
             lane,

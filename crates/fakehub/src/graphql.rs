@@ -37,6 +37,8 @@ enum Node<'s> {
     Query,
     Mutation,
     Repository(&'s Repo),
+    Labels(&'s Pull),
+    Label(&'s str),
     Reference(&'s str),
     Target(&'s str),
     PullRequest(&'s Pull),
@@ -258,6 +260,11 @@ impl<'s> Run<'s> {
                 let expression = text("expression");
                 Held::One(object(repo, &expression))
             }
+            (Node::PullRequest(pull), "labels") => Held::One(Some(Node::Labels(pull))),
+            (Node::Labels(pull), "nodes") => {
+                Held::Many(pull.labels.iter().map(|name| Node::Label(name)).collect())
+            }
+            (Node::Label(name), "name") => Held::Plain(json!(name)),
             (Node::PullRequest(pull), name) => self.pull(pull, field, name)?,
             (Node::Threads(pull, _, end), "pageInfo") => {
                 Held::One(Some(Node::PageInfo(*end, *end < threads_of(pull).len())))
@@ -345,6 +352,8 @@ impl Node<'_> {
             Self::Query => "Query",
             Self::Mutation => "Mutation",
             Self::Repository(_) => "Repository",
+            Self::Labels(_) => "LabelConnection",
+            Self::Label(_) => "Label",
             Self::Reference(_) => "Ref",
             Self::Target(_) => "GitObject",
             Self::PullRequest(..) => "PullRequest",

@@ -71,7 +71,8 @@ fn pull_body(state: &State, repo: u64, number: u64, action: &str) -> Value {
             "number": number, "title": pull.title, "draft": pull.is_draft,
             "state": if pull.is_open { "open" } else { "closed" },
             "updated_at": rfc3339(pull.updated),
-            "head": {"sha": pull.head}, "base": {"sha": pull.base, "ref": "main"},
+            "head": {"sha": pull.head}, "base": {"sha": pull.base, "ref": "main", "label": format!("{owner}:main")},
+            "labels": pull.labels.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
             "user": person(),
         },
         "repository": {

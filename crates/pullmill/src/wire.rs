@@ -3,6 +3,7 @@
 pub mod address;
 mod local;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +26,9 @@ use pullmill_adapters::store::dynamodb::DynamoStore;
 use pullmill_adapters::store::postgres::{self, PostgresStore};
 use pullmill_adapters::store::sqlite::{self, OpenError, SqliteStore};
 use pullmill_core::effect::SendLaw;
+use pullmill_core::id::WorkflowName;
 use pullmill_core::pace::PaceLaw;
+use pullmill_core::plan::Plan;
 use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::queue::Queue;
@@ -111,12 +114,7 @@ pub async fn engine(
         Arc::clone(&ports.blobs),
         forge.markers.clone(),
     ));
-    plans.extend([
-        workflow::pull_review(),
-        workflow::cleanup(),
-        workflow::comment_command(),
-        workflow::docs_update(),
-    ]);
+    plans.extend(forge_plans());
     let commands: Arc<dyn Agent> = Arc::new(CommandAgent::new(
         Arc::clone(&forge.read),
         Arc::clone(&ports.blobs),
@@ -134,6 +132,22 @@ pub async fn engine(
     agents.push((workflow::pull_agent(), agent));
     let engine = Engine::new(ports, Settings::default(), plans, agents).with_forge(forge);
     Ok((engine, watched))
+}
+
+/// What is run for a forge.
+fn forge_plans() -> [Plan; 4] {
+    [
+        workflow::pull_review(),
+        workflow::cleanup(),
+        workflow::comment_command(),
+        workflow::docs_update(),
+    ]
+}
+
+/// The workflows that rules may start.
+#[must_use]
+pub fn forge_workflows() -> BTreeSet<WorkflowName> {
+    forge_plans().map(|plan| plan.workflow).into()
 }
 
 /// Says who we are on a forge, as the forge sees it.

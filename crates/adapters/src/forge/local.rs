@@ -332,6 +332,7 @@ fn closed(base: Sha, threads: Vec<Thread>) -> Pull {
         default: base.clone(),
         // Branches are somebody's own work, and may be checked out.
         branch: None,
+        labels: Vec::new(),
         description: String::new(),
         base,
         threads,

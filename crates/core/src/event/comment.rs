@@ -89,6 +89,9 @@ pub enum Misread {
     NoReason,
 }
 
+/// The agents that findings come from.
+pub const AGENTS: [&str; 2] = ["security", "bugs"];
+
 /// How every command begins.
 const PREFIX: &str = "/pullmill";
 /// A longer line is no command.
@@ -196,7 +199,7 @@ fn review(rest: &str) -> Result<Command, Misread> {
     let mut agents = Vec::new();
     for name in rest.split_whitespace() {
         let name = name.to_ascii_lowercase();
-        if !["security", "bugs"].contains(&name.as_str()) {
+        if !AGENTS.contains(&name.as_str()) {
             return Err(Misread::NoAgent(name.chars().take(40).collect()));
         }
         agents.push(name);

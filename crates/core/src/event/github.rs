@@ -40,6 +40,15 @@ strict_structs! {
         number: Option<u64>,
         updated_at: Option<String>,
         head: Option<Head>,
+        base: Option<Base>,
+        labels: Option<Vec<Label>>,
+        draft: Option<bool>,
+    }
+    Base {
+        label: Option<String>,
+    }
+    Label {
+        name: Option<String>,
     }
     Head {
         sha: Option<String>,
@@ -47,6 +56,7 @@ strict_structs! {
     Issue {
         number: Option<u64>,
         pull_request: Option<Strict>,
+        labels: Option<Vec<Label>>,
     }
     Comment {
         id: Option<u64>,
@@ -57,6 +67,9 @@ strict_structs! {
         pull_requests: Vec<PullRequest>,
     }
 }
+
+/// Most labels of a pull request that are read; GitHub takes 100.
+const MAX_LABELS: usize = 100;
 
 /// An event as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +163,11 @@ fn about(wire: &Wire) -> About {
         .and_then(|run| run.pull_requests.first());
     let pull = wire.pull_request.as_ref().or(rechecked);
     let number = pull.and_then(|pull| pull.number);
+    let labels = pull.and_then(|pull| pull.labels.as_ref());
+    let labels = labels.or_else(|| issue?.labels.as_ref());
+    let labels = labels.into_iter().flatten().take(MAX_LABELS);
+    // `owner:branch`; owners have no colon in their names.
+    let base = pull.and_then(|pull| pull.base.as_ref()?.label.as_deref());
     let comment = wire.comment.as_ref();
     let command = comment.and_then(|one| comment::line(one.body.as_deref()?));
     About {
@@ -162,9 +180,17 @@ fn about(wire: &Wire) -> About {
         pr_number: number.or_else(|| issue?.number),
         comment_id: wire.comment.as_ref().and_then(|comment| comment.id),
         head: pull.and_then(|pull| pull.head.as_ref()?.sha.clone()),
+        base: base.map(|label| {
+            label
+                .split_once(':')
+                .map_or(label, |(_, branch)| branch)
+                .to_owned()
+        }),
+        labels: labels.filter_map(|label| label.name.clone()).collect(),
+        is_draft: pull.and_then(|pull| pull.draft),
         updated_at: pull.and_then(|pull| Timestamp::parse(pull.updated_at.as_deref()?)),
         sender_id: wire.sender.as_ref().and_then(|one| one.id),
-        sender: command.and_then(|_| wire.sender.as_ref()?.login.clone()),
+        sender: wire.sender.as_ref().and_then(|one| one.login.clone()),
         thread: command
             .and(wire.comment.as_ref())
             .and_then(|one| one.in_reply_to_id),

@@ -17,6 +17,13 @@ pub(super) fn whole(reader: &mut Reader<'_>, mut policy: Policy) -> Policy {
             reader.report_at(Code::MissingKey, &key, String::new(), allowed);
         }
     }
+    for (index, route) in policy.routes.iter().enumerate() {
+        if route.labels.is_empty() && route.owners.is_empty() && route.paths.is_none() {
+            let key = format!("routes[{index}]");
+            let allowed = "at least one of labels, owners, paths".to_owned();
+            reader.report_at(Code::MissingKey, &key, String::new(), allowed);
+        }
+    }
     let floors = policy.risk.floors.iter();
     unique(
         reader,

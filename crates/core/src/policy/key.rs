@@ -1,6 +1,7 @@
 //! The one table of configuration keys: check, show, schema and reference are all read off it.
 
 use super::LANGUAGES;
+use crate::event::comment::AGENTS;
 
 /// One key of a table.
 pub(super) struct Key {
@@ -56,10 +57,15 @@ pub(super) enum Item {
     Rule,
     /// A name the user chooses.
     Name,
+    /// A name that others chose: a label, an owner.
+    Text,
 }
 
 /// The most values of a list, and the most tables that repeat.
 pub(super) const MAX_ITEMS: usize = 500;
+
+/// The longest name that others chose, in characters.
+pub(super) const MAX_TEXT: usize = 100;
 
 /// The longest name, in bytes.
 pub(super) const MAX_NAME: usize = 64;
@@ -120,6 +126,43 @@ pub(super) const ROOT: &[Key] = &[
         "What becomes of documents that still call something by a name that a pull request has changed. Counts as it \
          stands on the default branch, wherever the pull request goes.",
     ),
+    key(
+        "routes",
+        Shape::Tables {
+            keys: ROUTES,
+            example: "[[routes]]\nowners = [\"@octo/security\"]\nagents = [\"security\"]\n",
+        },
+        "Which agents speak at the lines of which pull requests. Those of all entries that are for a pull request do; where no \
+         entry is for it, all agents do. An entry is for it if everything it names fits. The summary, the check and the verdict \
+         always hold the findings of all agents.",
+    ),
+];
+
+const ROUTES: &[Key] = &[
+    list(
+        "labels",
+        Item::Text,
+        "Labels, of which the pull request has one.",
+    ),
+    list(
+        "owners",
+        Item::Text,
+        "Owners as `CODEOWNERS` at the base names them, of whom one owns a file that the pull request changes.",
+    ),
+    list(
+        "paths",
+        Item::Glob,
+        "Paths, at which the pull request changes a file.",
+    ),
+    key(
+        "agents",
+        Shape::List {
+            item: Item::Word(&AGENTS),
+            min: 1,
+        },
+        "The agents.",
+    )
+    .required(),
 ];
 
 const DOCS: &[Key] = &[
@@ -403,6 +446,7 @@ impl Item {
             Self::Name => {
                 format!("a name of letters, digits, `-` and `_`, at most {MAX_NAME} of them")
             }
+            Self::Text => format!("a text of at most {MAX_TEXT} characters on one line"),
         }
     }
 }
@@ -416,7 +460,7 @@ impl Shape {
                 Item::Word(words) => format!("a list of {}", words.join(", ")),
                 Item::Glob => "a list of path patterns such as `docs/` or `*.snap`".to_owned(),
                 Item::Rule => "a list of rules such as `python.weak-hash` or `python.*`".to_owned(),
-                Item::Name | Item::Whole { .. } => "a list of names".to_owned(),
+                Item::Name | Item::Text | Item::Whole { .. } => "a list of names".to_owned(),
             },
             Self::SeverityByRule => {
                 format!("`\"rule\" = \"severity\"`, with {}", SEVERITIES.join(", "))

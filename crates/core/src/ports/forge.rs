@@ -51,6 +51,8 @@ pub struct Pull {
     pub default: Sha,
     /// The branch of its head, if we may put commits there.
     pub branch: Option<String>,
+    /// Its labels.
+    pub labels: Vec<String>,
     /// Its description, as anybody may have written it.
     pub description: String,
     /// What we said at lines of its code, oldest first.

@@ -11,7 +11,8 @@ use pullmill_core::effect::{Content, Earned, Kind, Target, pull_name};
 use pullmill_core::event::{AUTO, Asked};
 use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
-use pullmill_core::policy;
+use pullmill_core::owners::{self, Owners};
+use pullmill_core::policy::{self, Policy};
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground};
 use pullmill_core::ports::blob::{BlobClass, BlobRef, Blobs};
 use pullmill_core::ports::forge::{
@@ -82,7 +83,8 @@ impl PullAgent {
             .change(&pull_ref, &pull.base, &pull.head)
             .await
             .map_err(failed)?;
-        let (change, mut ground) = self.read(&pull_ref, &pull, &compared).await?;
+        let (change, mut ground, owners) = self.read(&pull_ref, &pull, &compared).await?;
+        let agents = agents_for(&input, &ground, &pull, &compared, &owners);
         ground.declined.clone_from(&input.declined);
         let review = match self.analyzer.review_change(change, ground).await {
             Ok(review) => review,
@@ -95,6 +97,7 @@ impl PullAgent {
             pull_ref: &pull_ref,
             pull: &pull,
             compared: &compared,
+            agents,
         };
         self.post(work, &place, &review, input).await
     }
@@ -105,14 +108,17 @@ impl PullAgent {
         pull_ref: &PullRef,
         pull: &Pull,
         compared: &Compared,
-    ) -> Result<(Change, Ground), Outcome> {
+    ) -> Result<(Change, Ground, Owners), Outcome> {
         let at_base = |path: &str| Wanted::File(pull.base.clone(), RepoPath::from(path));
         let settings = [
             at_base(policy::FILE_NAME),
             at_base(baseline::FILE_NAME),
             Wanted::Folder(pull.base.clone(), RepoPath::from(policy::RULES_FOLDER)),
+            at_base(owners::FILE_NAMES[0]),
+            at_base(owners::FILE_NAMES[1]),
+            at_base(owners::FILE_NAMES[2]),
         ];
-        let mut ground = None;
+        let (mut ground, mut owners) = (None, Owners::default());
         let mut files = Vec::with_capacity(compared.files.len());
         let mut room = MAX_TEXT;
         let read = compared.files.len().min(MAX_FILES);
@@ -134,7 +140,9 @@ impl PullAgent {
             let blobs = self.forge.blobs(&pull_ref.repo, &wanted, MAX_FILE);
             let mut fetched = blobs.await.map_err(failed)?.into_iter();
             if ground.is_none() {
-                ground = Some(as_ground(fetched.by_ref().take(before).collect()));
+                let settings: Vec<Fetched> = fetched.by_ref().take(before).collect();
+                owners = as_owners(&settings[settings.len().min(3)..]);
+                ground = Some(as_ground(settings));
             }
             for file in chunk {
                 files.push(as_change(file, &mut fetched, &mut room));
@@ -158,7 +166,7 @@ impl PullAgent {
             files,
             notes: Vec::new(),
         };
-        Ok((change, ground))
+        Ok((change, ground, owners))
     }
 
     async fn post(
@@ -172,6 +180,7 @@ impl PullAgent {
             pull_ref,
             pull,
             compared,
+            agents,
         } = place;
         let bytes = serde_json::to_vec(review)
             .map_err(|error| Outcome::Hopeless(format!("the review cannot be written: {error}")))?;
@@ -185,7 +194,7 @@ impl PullAgent {
         let mut shown = Shown::of(&pull.threads, read);
         let asked = input.asked.unwrap_or_default();
         shown.is_said_again = asked.is_full;
-        shown.agents = asked.agents;
+        shown.agents.clone_from(agents);
         let mark = |fingerprint: &str| self.markers.finding(&name, fingerprint);
         let mut contents = posting::plan(review, &pull.head, &compared.files, &shown, mark);
         // A commit of our own gets a check and a review, but no new summary and no work on documents (decision 12).
@@ -258,6 +267,8 @@ struct Place<'a> {
     pull_ref: &'a PullRef,
     pull: &'a Pull,
     compared: &'a Compared,
+    /// Whose findings are said at lines; empty for all.
+    agents: Vec<String>,
 }
 
 /// What the lane hands over.
@@ -267,11 +278,46 @@ struct Input {
     declined: Vec<BaselineEntry>,
     asked: Option<Asked>,
     is_own: bool,
+    /// What a rule of the operator says.
+    agents: Vec<String>,
 }
 
 impl Input {
     fn of(work: &Work) -> Self {
         serde_json::from_value(work.execution.input.clone()).unwrap_or_default()
+    }
+}
+
+/// Whose findings are said at lines: what a command asks for counts before a rule of the operator, and that before the
+/// repository's own routes at the base.
+fn agents_for(
+    input: &Input,
+    ground: &Ground,
+    pull: &Pull,
+    compared: &Compared,
+    owners: &Owners,
+) -> Vec<String> {
+    let asked = input.asked.as_ref().map(|asked| &asked.agents);
+    let said = [asked, Some(&input.agents)].into_iter().flatten();
+    if let Some(agents) = said.into_iter().find(|agents| !agents.is_empty()) {
+        return agents.clone();
+    }
+    let policy = ground.config.as_ref();
+    let policy = policy.and_then(|bytes| Policy::parse_bytes(bytes).ok());
+    let Some(policy) = policy.filter(|policy| !policy.routes.is_empty()) else {
+        return Vec::new();
+    };
+    let paths: Vec<&RepoPath> = compared.files.iter().map(|file| &file.path).collect();
+    let owners = owners.of_any(paths.iter().copied());
+    policy.agents_for(&pull.labels, &owners, &paths)
+}
+
+/// The owners as the first file that is there has them.
+fn as_owners(fetched: &[Fetched]) -> Owners {
+    let file = fetched.iter().find(|one| **one != Fetched::Absent);
+    match file {
+        Some(Fetched::File(bytes)) => Owners::read(&String::from_utf8_lossy(bytes)),
+        _ => Owners::default(),
     }
 }
 

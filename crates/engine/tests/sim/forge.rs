@@ -308,6 +308,7 @@ impl ForgeRead for Handle {
             base: head.clone(),
             default: head.clone(),
             branch: None,
+            labels: Vec::new(),
             description: String::new(),
             head,
             threads: Vec::new(),

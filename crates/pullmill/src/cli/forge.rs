@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use pullmill_adapters::forge::github::{App, AppKey};
+use pullmill_core::routing::Rules;
 
 use super::failure::{Failure, Status};
-use crate::wire::{ForgeAddress, GitHubAddress};
+use crate::wire::{self, ForgeAddress, GitHubAddress};
 
 /// How fast to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,9 +54,28 @@ pub struct ForgeArgs {
     /// Seconds between two looks for webhooks that GitHub could not deliver; 0: never.
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u16).range(0..=43_200))]
     github_reconcile: u16,
+    /// A file of rules that say which events start what, asked before the built-in ones.
+    #[arg(long, value_name = "FILE", env = "PULLMILL_ROUTES")]
+    routes: Option<PathBuf>,
 }
 
 impl ForgeArgs {
+    /// The operator's own rules.
+    pub fn rules(&self) -> Result<Option<Rules>, Failure> {
+        let Some(path) = &self.routes else {
+            return Ok(None);
+        };
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("the rules in {shown} cannot be read: {error}");
+            Failure::new(Status::NoInput, message)
+        })?;
+        let rules = Rules::read(&text, &wire::forge_workflows());
+        let rules = rules
+            .map_err(|error| Failure::new(Status::Config, format_args!("{shown}: {error}")))?;
+        Ok(Some(rules))
+    }
+
     /// Where the forge is and who we are there; `None` if there is none.
     pub fn address(&self) -> Result<Option<ForgeAddress>, Failure> {
         if let Some(folder) = &self.forge {

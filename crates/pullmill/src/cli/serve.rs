@@ -91,6 +91,7 @@ fn start(
 ) -> Result<ExitCode, Failure> {
     let place = args.store.place()?;
     let forge = args.forge.address()?;
+    let rules = args.forge.rules()?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let reviews = args.reviews.map_or(processors, usize::from);
     if place.file().is_some() {
@@ -110,7 +111,10 @@ fn start(
         .build();
     let runtime = runtime.map_err(|error| Failure::new(Status::Internal, error))?;
     runtime.block_on(async {
-        let (engine, watched) = wire::engine(&place, reviews, forge).await?;
+        let (mut engine, watched) = wire::engine(&place, reviews, forge).await?;
+        if let Some(rules) = rules {
+            engine = engine.with_rules(rules);
+        }
         let server = Server {
             engine,
             watched,

@@ -13,5 +13,6 @@ mod outcomes;
 mod program;
 mod properties;
 mod reviews;
+mod routes;
 mod scene;
 mod trust;

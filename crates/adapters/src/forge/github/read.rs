@@ -20,6 +20,7 @@ const PULL: &str = "query($owner: String!, $name: String!, $number: Int!, $after
     defaultBranchRef { target { oid } }
     pullRequest(number: $number) {
       state isDraft isCrossRepository baseRefOid headRefOid headRefName body
+      labels(first: 100) { nodes { name } }
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes { id isResolved comments(first: 1) { nodes { databaseId body viewerDidAuthor } } }
@@ -237,6 +238,7 @@ fn as_pull(repository: &Value, threads: Vec<Thread>) -> Result<Pull, ForgeError>
     };
     let is_fork = found["isCrossRepository"] == true;
     let branch = found["headRefName"].as_str().map(str::to_owned);
+    let labels = found["labels"]["nodes"].as_array().into_iter().flatten();
     Ok(Pull {
         is_open: found["state"] == "OPEN",
         is_draft: found["isDraft"] == true,
@@ -248,6 +250,9 @@ fn as_pull(repository: &Value, threads: Vec<Thread>) -> Result<Pull, ForgeError>
             &repository["defaultBranchRef"]["target"]["oid"],
         )?,
         branch: branch.filter(|_| !is_fork),
+        labels: labels
+            .filter_map(|one| Some(one["name"].as_str()?.to_owned()))
+            .collect(),
         description: found["body"].as_str().unwrap_or_default().to_owned(),
         threads,
     })
