@@ -38,6 +38,8 @@ pub(super) struct Look {
     pub(super) ledger: Ledger,
     record: Record,
     pub(super) effect: Effect,
+    /// Why nobody wants it any more: then only what is there twice is taken back.
+    unwanted: Option<&'static str>,
 }
 
 /// A request that may be made.
@@ -157,7 +159,10 @@ impl Engine {
             }
         };
         ledger.take_over(now);
-        if let Some(reason) = self.unwanted(&ledger, now).await? {
+        let unwanted = self.unwanted(&ledger, now).await?;
+        // An earlier request may come late, also for something that nobody wants any more.
+        let may_be_twice = ledger.state == State::Confirmed || ledger.is_doubtful;
+        if let Some(reason) = unwanted.filter(|_| !may_be_twice) {
             return self.cancel_effect(lease, &item, &ledger.wish, reason).await;
         }
         if ledger.requests >= forge.send.requests {
@@ -189,6 +194,7 @@ impl Engine {
             ledger,
             record,
             effect,
+            unwanted,
         };
         match forge.write.find(&look.effect).await {
             Ok(found) => self.act(forge, lease, look, &found).await,
@@ -260,6 +266,10 @@ impl Engine {
                 )
                 .await
             }
+            Step::Make | Step::Change(_) if let Some(reason) = look.unwanted => {
+                self.cancel_effect(lease, &look.item, &look.ledger.wish, reason)
+                    .await
+            }
             Step::Make | Step::Change(_) if look.ledger.kind.is_pinned() => {
                 // It counts for one head; between the look and the request only the forge's own answer can tell.
                 let target = &look.ledger.target;
@@ -292,8 +302,7 @@ impl Engine {
             Err(QueueError::LeaseLost) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
-        let is_new = matches!(step, Step::Make) && !look.ledger.kind.is_idempotent();
-        if !self.intend(forge, lease, &look, is_new).await? {
+        if !self.intend(forge, lease, &look, &step).await? {
             // Something has changed: it is looked at anew.
             return Ok(true);
         }
@@ -312,9 +321,10 @@ impl Engine {
         forge: &Forge,
         lease: &Lease,
         look: &Look,
-        is_new: bool,
+        step: &Step,
     ) -> Result<bool, EngineError> {
         let now = self.ports.clock.now();
+        let is_new = *step == Step::Make && !look.ledger.kind.is_idempotent();
         let pk = &lease.record.draft.key.pk;
         let mut ledger = look.ledger.clone();
         ledger.begin(lease.record.epoch, is_new);
@@ -333,7 +343,8 @@ impl Engine {
         }
         pace.spend(&forge.pace, now);
         batch.push(put_pace(pk, &pace, record.as_ref())?)?;
-        if let Some(guard) = &ledger.wish.guard {
+        let is_retracted = matches!(step, Step::Retract(_));
+        if let Some(guard) = ledger.wish.guard.as_ref().filter(|_| !is_retracted) {
             let key = keys::active(&guard.lane, &guard.workflow);
             let Some(record) = self.record(&key, now).await? else {
                 return Ok(false);

@@ -6,6 +6,8 @@ use pullmill_core::id::DeliveryId;
 use pullmill_testkit::chance::Chance;
 use serde_json::json;
 
+use super::forge::{self, Pushed};
+
 /// One thing that happens.
 #[derive(Clone, Debug)]
 pub struct Action {
@@ -118,23 +120,57 @@ fn pull_request(chance: &mut Chance, number: u64) -> Sent {
     // Each has its own time, so that there is one newest.
     let minute = chance.below(40) as u64 * 40 + number;
     let action = ["opened", "synchronize", "reopened", "labeled", "closed"][chance.below(5)];
+    let head = forge::sha(minute);
+    let body = body(action, tenant, pull, &head, (minute, 0));
+    let is_review = matches!(action, "opened" | "synchronize" | "reopened" | "closed");
+    Sent {
+        id: DeliveryId::parse(&format!("d-{number}")).unwrap(),
+        event: "pull_request",
+        body,
+        review_of: is_review.then_some((tenant, pull, minute)),
+    }
+}
+
+/// What the forge says of a push.
+pub fn push(pushed: Pushed) -> Sent {
+    let Pushed {
+        repo,
+        pull,
+        minute,
+        is_own,
+    } = pushed;
+    let tenant = usize::try_from(repo - 1).unwrap();
+    let head = forge::sha(minute);
+    let (head, second) = match is_own {
+        true => (forge::own(&head), 30),
+        false => (head, 0),
+    };
+    Sent {
+        id: DeliveryId::parse(&format!("push-{repo}-{pull}-{minute}-{second}")).unwrap(),
+        event: "pull_request",
+        body: body("synchronize", tenant, pull, &head, (minute, second)),
+        review_of: Some((tenant, pull, minute)),
+    }
+}
+
+fn body(
+    action: &str,
+    tenant: usize,
+    pull: u64,
+    head: &str,
+    (minute, second): (u64, u64),
+) -> String {
     let updated = format!(
-        "2026-05-{:02}T{:02}:{:02}:00Z",
+        "2026-05-{:02}T{:02}:{:02}:{second:02}Z",
         minute / 1440 + 1,
         minute / 60 % 24,
         minute % 60
     );
     let body = json!({
         "action": action,
-        "pull_request": {"number": pull, "updated_at": updated, "head": {"sha": crate::forge::sha(minute)}},
+        "pull_request": {"number": pull, "updated_at": updated, "head": {"sha": head}},
         "repository": {"id": tenant + 1, "full_name": "o/r", "owner": {"login": tenant_name(tenant)}},
         "installation": {"id": tenant + 10}, "sender": {"id": 1},
     });
-    let is_review = matches!(action, "opened" | "synchronize" | "reopened" | "closed");
-    Sent {
-        id: DeliveryId::parse(&format!("d-{number}")).unwrap(),
-        event: "pull_request",
-        body: body.to_string(),
-        review_of: is_review.then_some((tenant, pull, minute)),
-    }
+    body.to_string()
 }

@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pullmill_core::commit::DocsCommit;
 use pullmill_core::effect::{Annotation, Check, Conclusion, Content, Earned, Kind, Level};
-use pullmill_core::id::{AgentName, QueueName, StepName, WorkflowName};
+use pullmill_core::event::AUTO;
+use pullmill_core::id::{AgentName, QueueName, Sha, StepName, WorkflowName};
 use pullmill_core::plan::{Plan, Role, StepPlan};
 use pullmill_core::ports::blob::{BlobClass, Blobs};
 use pullmill_core::ports::forge::{ForgeError, ForgeRead as _};
 use pullmill_core::retry::RetryLaw;
-use pullmill_core::task::{Outcome, Wait};
+use pullmill_core::task::{AskedDocs, Follows, Outcome, Wait};
 use pullmill_engine::agents::{Agent, Work};
 use serde_json::json;
 
-use super::forge::Handle;
+use super::forge::{self, Handle};
 use super::time::Time;
 
 pub struct ScriptedAgent {
@@ -27,6 +29,50 @@ pub struct ScriptedAgent {
 }
 
 impl ScriptedAgent {
+    /// A head earns one commit, if it is still the one that was asked about.
+    async fn commit(&self, work: &Work) -> Result<Follows, ForgeError> {
+        let subject = work.execution.subject.as_ref();
+        let Some((pull, asked)) =
+            subject.and_then(|subject| Some((subject.pull()?, subject.head.clone()?)))
+        else {
+            return Ok(Follows::default());
+        };
+        let head = self.forge.pull(&pull).await?.head;
+        if head.as_str() != asked {
+            return Ok(Follows::default());
+        }
+        let commit = Sha::parse(&forge::own(head.as_str())).unwrap();
+        let content = Content::Commit(DocsCommit {
+            branch: "change".to_owned(),
+            parent: head.clone(),
+            base_tree: head.clone(),
+            tree: head.clone(),
+            commit,
+            message: String::new(),
+            at: self.time.true_now(),
+            files: Vec::new(),
+        });
+        Ok(vec![Earned { head, content }].into())
+    }
+
+    async fn follows(&self, work: &Work) -> Result<Follows, ForgeError> {
+        if work.execution.plan.workflow.as_str() == "docs-update" {
+            return self.commit(work).await;
+        }
+        let effects = self.effects(work).await?;
+        let is_own = work.execution.input["is_own"] == true;
+        let head = effects.first().map(|earned| earned.head.clone());
+        Ok(Follows {
+            effects,
+            docs: head.filter(|_| !is_own).map(|head| AskedDocs {
+                by: AUTO.to_owned(),
+                head,
+                to: None,
+            }),
+            ..Follows::default()
+        })
+    }
+
     /// The last step of a review earns one effect of each kind.
     async fn effects(&self, work: &Work) -> Result<Vec<Earned>, ForgeError> {
         let subject = work.execution.subject.as_ref();
@@ -85,8 +131,8 @@ impl Agent for ScriptedAgent {
             .time
             .chance(|chance| (chance.below(100), chance.below(3000)));
         self.time.pause(Duration::from_millis(millis as u64)).await;
-        let effects = match self.effects(work).await {
-            Ok(effects) => effects,
+        let follows = match self.follows(work).await {
+            Ok(follows) => follows,
             Err(error) => {
                 return Outcome::Faulted {
                     error: error.to_string(),
@@ -97,7 +143,7 @@ impl Agent for ScriptedAgent {
         let done = Outcome::Done {
             result: json!({"by": work.task.step}),
             told: Vec::new(),
-            follows: effects.into(),
+            follows,
         };
         if self.is_calm.load(Ordering::Relaxed) {
             return done;
@@ -183,6 +229,13 @@ pub fn review_plan() -> Plan {
         "pr-review",
         vec![step("a", &[], Role::Work), step("c", &["a"], Role::Work)],
     );
+    plan.effects = Kind::ALL.to_vec();
+    plan
+}
+
+/// What a review asks for: one commit upon its head.
+pub fn docs_plan() -> Plan {
+    let mut plan = plan("docs-update", vec![step("a", &[], Role::Work)]);
     plan.effects = Kind::ALL.to_vec();
     plan
 }

@@ -16,7 +16,7 @@ use pullmill_core::time::Timestamp;
 use pullmill_engine::ingress::Answer;
 use pullmill_testkit::records::Records;
 
-use super::forge::SimForge;
+use super::forge::{SimForge, is_own};
 use super::world::Acknowledged;
 
 /// What a record holds.
@@ -88,7 +88,30 @@ impl Checker {
             .or_else(|| self.one_run_per_delivery())
             .or_else(|| self.one_tenant())
             .or_else(|| self.one_active_review())
+            .or_else(|| self.only_our_own_is_left_alone())
             .or_else(|| self.transitions())
+    }
+
+    /// I18: a commit of ours starts no work on documents, and nothing else is taken for one.
+    fn only_our_own_is_left_alone(&self) -> Found {
+        for execution in self.executions() {
+            let head = execution
+                .subject
+                .as_ref()
+                .and_then(|subject| subject.head.as_deref());
+            let is_docs = execution.plan.workflow.as_str() == "docs-update";
+            if is_docs && head.is_some_and(is_own) {
+                return Some(format!("I18 {} works on a commit of ours", execution.id));
+            }
+            let takes_for_own = execution.input["is_own"] == true;
+            if takes_for_own && !head.is_some_and(is_own) {
+                return Some(format!(
+                    "I18 {} takes {head:?} for a commit of ours",
+                    execution.id
+                ));
+            }
+        }
+        None
     }
 
     /// What must hold when all is quiet.
@@ -278,7 +301,10 @@ impl Checker {
                     (None, Some(_)) => {}
                     other => return Some(format!("I2 {key} has {other:?}")),
                 },
-                Held::Envelope(envelope) if envelope.replayed_by.is_none() => {
+                // What we ask of ourselves is no delivery.
+                Held::Envelope(envelope)
+                    if envelope.replayed_by.is_none() && envelope.asked.is_none() =>
+                {
                     let (_, id) = key.sk.split_once('#').unwrap_or_default();
                     present.insert((key.pk.as_str(), id));
                 }
@@ -464,7 +490,7 @@ impl Checker {
             let active = active
                 .and_then(|known| body::decode::<serde_json::Value>(&known.record.draft.body).ok());
             let head = active.as_ref().and_then(|active| active["head"].as_str());
-            let number = head.and_then(|head| head.parse::<u64>().ok());
+            let number = head.and_then(|head| head.trim_start_matches('d').parse::<u64>().ok());
             // One that was not acknowledged may be newer still.
             if number.is_none_or(|number| number < minute) {
                 return Some(format!("I30 {head:?} won over head-{minute}"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pullmill_core::body;
-use pullmill_core::commit::Tree;
+use pullmill_core::commit::{DocsCommit, Tree};
 use pullmill_core::effect::{Content, Effect, Found, Kind, Ledger};
 use pullmill_core::event::comment::Permission;
 use pullmill_core::id::Sha;
@@ -43,6 +43,10 @@ pub struct Object {
 #[derive(Default)]
 struct State {
     heads: BTreeMap<(u64, u64), u64>,
+    /// The pushed heads that a commit of ours follows.
+    own: BTreeMap<(u64, u64), u64>,
+    /// Pushes that nobody was told of yet.
+    pushed: Vec<Pushed>,
     objects: Vec<Object>,
     resolved: BTreeMap<String, bool>,
     /// Objects whose last request ended without anybody knowing how, until somebody looks.
@@ -63,7 +67,7 @@ pub struct SimForge {
     is_calm: Arc<AtomicBool>,
     store: WeakStore,
     sabotage: Sabotage,
-    /// Whether all clocks agree, so that pacing can be held to the second.
+    /// Whether all clocks agree, so that leases and pacing can be held to the second.
     is_exact: bool,
 }
 
@@ -79,6 +83,26 @@ pub fn sha(minute: u64) -> String {
     format!("{minute:040}")
 }
 
+/// A push that comes while something is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Pushed {
+    pub repo: u64,
+    pub pull: u64,
+    pub minute: u64,
+    /// Whether it is a commit of ours upon that head.
+    pub is_own: bool,
+}
+
+/// The commit of ours that follows a head.
+pub fn own(head: &str) -> String {
+    format!("d{}", &head[1..])
+}
+
+/// Whether a head is a commit of ours.
+pub fn is_own(head: &str) -> bool {
+    head.starts_with('d')
+}
+
 enum Fate {
     Done,
     DoneAndLost,
@@ -89,6 +113,63 @@ enum Fate {
     Limited,
     Refused,
     Stopped,
+}
+
+impl State {
+    fn head(&self, repo: u64, pull: u64) -> String {
+        let key = (repo, pull);
+        let minute = self.heads.get(&key).copied().unwrap_or(0);
+        let pushed = sha(minute);
+        match self.own.get(&key) == Some(&minute) {
+            true => own(&pushed),
+            false => pushed,
+        }
+    }
+
+    /// Moves a branch forward, as long as it is where it should be.
+    fn commit(&mut self, effect: &Effect, commit: &DocsCommit, is_forced: bool) -> Option<Found> {
+        let pull = &effect.target.pull;
+        let (repo, number) = (pull.repo.id, pull.number);
+        let head = self.head(repo, number);
+        let done = found(commit.commit.as_str(), 0, true);
+        if head == commit.commit.as_str() {
+            return Some(done);
+        }
+        if is_own(commit.parent.as_str()) {
+            self.violation.get_or_insert(format!(
+                "I18 a commit of ours follows {head}, which is one, too"
+            ));
+        }
+        if head != commit.parent.as_str() {
+            *self.faults.entry("overtaken").or_default() += 1;
+            if !is_forced {
+                return None;
+            }
+            self.violation.get_or_insert(format!(
+                "I11 a commit for {} was put upon {head}",
+                commit.parent
+            ));
+        }
+        let minute = self.heads.get(&(repo, number)).copied().unwrap_or(0);
+        *self.faults.entry("committed").or_default() += 1;
+        self.own.insert((repo, number), minute);
+        self.pushed.push(Pushed {
+            repo,
+            pull: number,
+            minute,
+            is_own: true,
+        });
+        self.last_id += 1;
+        self.objects.push(Object {
+            id: self.last_id,
+            object: effect.object.clone(),
+            kind: Kind::Commit,
+            version: effect.version.clone(),
+            parts: 0,
+            shown_at: Duration::ZERO,
+        });
+        Some(done)
+    }
 }
 
 impl SimForge {
@@ -119,14 +200,31 @@ impl SimForge {
     }
 
     pub fn head(&self, repo: u64, pull: u64) -> String {
-        sha(self
-            .state
-            .lock()
-            .unwrap()
-            .heads
-            .get(&(repo, pull))
-            .copied()
-            .unwrap_or(0))
+        self.state.lock().unwrap().head(repo, pull)
+    }
+
+    /// Pushes that nobody was told of yet.
+    pub fn take_pushed(&self) -> Vec<Pushed> {
+        std::mem::take(&mut self.state.lock().unwrap().pushed)
+    }
+
+    /// Somebody pushes right between the look and the deed, at a minute that no action has.
+    fn overtake(&self, effect: &Effect) {
+        let pull = &effect.target.pull;
+        let mut state = self.state.lock().unwrap();
+        let key = (pull.repo.id, pull.number);
+        let minute = state.heads.get(&key).copied().unwrap_or(0);
+        if minute % 40 < 35 {
+            let minute = minute - minute % 40 + 35;
+            state.heads.insert(key, minute);
+            let (repo, pull) = key;
+            state.pushed.push(Pushed {
+                repo,
+                pull,
+                minute,
+                is_own: false,
+            });
+        }
     }
 
     pub fn violation(&self) -> Option<String> {
@@ -192,9 +290,11 @@ impl SimForge {
         let ledger = ledger.and_then(|record| body::decode::<Ledger>(&record.draft.body).ok());
         match ledger.as_ref().map(|ledger| (ledger, &ledger.sent)) {
             Some((_, Some(sent))) if sent.over_at.is_none() => {
-                if Some(sent.epoch) != epoch {
+                // With clocks that disagree a lease may be taken early; what that leaves behind is found at the end.
+                if self.is_exact && Some(sent.epoch) != epoch {
                     self.violate(format!(
-                        "I9 {object} is sent with {:?}, {epoch:?} holds the sender",
+                        "I9 {:?} {object} is sent with {:?}, {epoch:?} holds the sender at {now:?}",
+                        effect.content.kind(),
                         sent.epoch
                     ));
                 }
@@ -235,13 +335,17 @@ impl SimForge {
     }
 
     /// Does what was asked.
-    fn apply(&self, effect: &Effect, replaces: Option<&Found>) -> Found {
+    fn apply(&self, effect: &Effect, replaces: Option<&Found>) -> Result<Found, SendError> {
         let mut state = self.state.lock().unwrap();
+        if let Content::Commit(commit) = &effect.content {
+            let moved = state.commit(effect, commit, self.sabotage == Sabotage::Forced);
+            return moved.ok_or_else(|| SendError::Gone("no fast forward".to_owned()));
+        }
         let parts = effect.content.parts();
         let kind = effect.content.kind();
         if let Content::Resolve { thread } = &effect.content {
             state.resolved.insert(thread.clone(), true);
-            return found(thread, 1, true);
+            return Ok(found(thread, 1, true));
         }
         let done = (replaces.map_or(0, |one| one.parts) + 1).min(parts);
         let id = replaces.and_then(|one| one.id.parse::<u64>().ok());
@@ -250,7 +354,7 @@ impl SimForge {
         {
             object.version.clone_from(&effect.version);
             object.parts = done;
-            return found(&id.to_string(), done, done == parts);
+            return Ok(found(&id.to_string(), done, done == parts));
         }
         state.last_id += 1;
         let id = state.last_id;
@@ -266,7 +370,7 @@ impl SimForge {
             parts: done,
             shown_at,
         });
-        found(&id.to_string(), done, done == parts)
+        Ok(found(&id.to_string(), done, done == parts))
     }
 }
 
@@ -346,12 +450,24 @@ impl ForgeWrite for Handle {
         let forge = &self.forge;
         let mut state = forge.state.lock().unwrap();
         state.unknown.remove(&effect.object);
-        if forge.sabotage == Sabotage::NoLook && effect.content.kind() != Kind::Resolve {
+        let is_looked_for = !matches!(effect.content.kind(), Kind::Resolve | Kind::Commit);
+        if forge.sabotage == Sabotage::NoLook && is_looked_for {
             return Ok(Vec::new());
         }
         if let Content::Resolve { thread } = &effect.content {
             let is_resolved = state.resolved.contains_key(thread);
             return Ok(vec![found(thread, 1, is_resolved)]);
+        }
+        if let Content::Commit(commit) = &effect.content {
+            let pull = &effect.target.pull;
+            let head = state.head(pull.repo.id, pull.number);
+            let is_there = state.objects.iter().any(|one| one.object == effect.object);
+            // It is there if somebody has gone on from it.
+            return Ok(match (is_there, head == commit.parent.as_str()) {
+                (true, _) => vec![found(commit.commit.as_str(), 0, true)],
+                (false, true) => vec![found("branch", 0, false)],
+                (false, false) => Vec::new(),
+            });
         }
         let now = forge.time.passed();
         let parts = effect.content.parts();
@@ -389,9 +505,13 @@ impl ForgeWrite for Handle {
             forge.note("stopped");
             let millis = forge.time.chance(|chance| chance.below(220_000));
             forge.time.pause(Duration::from_millis(millis as u64)).await;
-            return Ok(forge.apply(effect, replaces));
+            return forge.apply(effect, replaces);
         }
         forge.check(effect);
+        if effect.content.kind() == Kind::Commit && forge.time.chance(|chance| chance.happens(100))
+        {
+            forge.overtake(effect);
+        }
         let lost = |error: &str| {
             forge
                 .state
@@ -424,7 +544,7 @@ impl ForgeWrite for Handle {
             }
             Fate::DoneAndLost => {
                 forge.note("done and lost");
-                forge.apply(effect, replaces);
+                let _ = forge.apply(effect, replaces);
                 lost("reset")
             }
             Fate::Late => {
@@ -439,7 +559,7 @@ impl ForgeWrite for Handle {
             }
             Fate::DoneAndKilled => {
                 forge.note("done and killed");
-                forge.apply(effect, replaces);
+                let _ = forge.apply(effect, replaces);
                 forge.killed.kill(self.group);
                 forge
                     .state
@@ -452,7 +572,7 @@ impl ForgeWrite for Handle {
             _ => {
                 let found = forge.apply(effect, replaces);
                 self.travel().await;
-                Ok(found)
+                found
             }
         }
     }
@@ -483,7 +603,7 @@ impl SimForge {
     /// Makes something that lists show only from a later time on, as if it had been done then.
     fn late(&self, effect: Effect, replaces: Option<Found>, at: Duration) {
         let known = self.state.lock().unwrap().objects.len();
-        self.apply(&effect, replaces.as_ref());
+        let _ = self.apply(&effect, replaces.as_ref());
         let mut state = self.state.lock().unwrap();
         if state.objects.len() > known
             && let Some(object) = state.objects.last_mut()
@@ -499,8 +619,8 @@ impl SimForge {
         for object in &state.objects {
             if let Some(other) = seen.insert(&object.object, object.id) {
                 return Some(format!(
-                    "I7 {:?} is there as {other} and {} at {now}",
-                    object.kind, object.id
+                    "I7 {:?} is there as {other} and {} at {now} {}",
+                    object.kind, object.id, self.is_exact
                 ));
             }
         }

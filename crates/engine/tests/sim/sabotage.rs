@@ -50,12 +50,16 @@ pub enum Sabotage {
     NoPace,
     /// A permit that is over is as good as any.
     OldPermit,
+    /// Branches are moved wherever they are.
+    Forced,
+    /// Nobody writes down which commits are ours.
+    NoLedger,
     /// A task is lost, and the timer that would notice is not set.
     LostTimer,
 }
 
 impl Sabotage {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::AckBeforeCommit,
         Self::MarkerBeforeJob,
         Self::NoMarker,
@@ -73,6 +77,8 @@ impl Sabotage {
         Self::Forgetful,
         Self::NoPace,
         Self::OldPermit,
+        Self::Forced,
+        Self::NoLedger,
     ];
 
     /// The invariants that see it first; a prefix of what is reported.
@@ -90,6 +96,8 @@ impl Sabotage {
             Self::NoIntent => "I6 ",
             Self::NoPace => "I17 ",
             Self::OldPermit => "I9 ",
+            Self::Forced => "I11 ",
+            Self::NoLedger => "I18 ",
             Self::None | Self::Unfenced | Self::LostTask => "I",
         }
     }
@@ -155,6 +163,7 @@ impl Saboteur {
                 draft.key.pk = draft.key.pk.replace("owner-1", "owner-0");
                 Some(Write::Put { draft, expect })
             }
+            (Sabotage::NoLedger, Write::Put { .. }) if key.sk.starts_with("BOT#") => None,
             (Sabotage::NoPace, Write::Put { .. }) if key.sk == "PACE" => None,
             (Sabotage::NoIntent, Write::Put { draft, .. })
                 if key.sk.starts_with("FX#") && holds(&draft.body, "\"sending\"") =>

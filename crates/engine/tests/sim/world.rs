@@ -76,6 +76,8 @@ impl Coverage {
             "done and killed",
             "stopped",
             "retracted",
+            "committed",
+            "overtaken",
         ] {
             if !self
                 .faults
@@ -274,6 +276,7 @@ impl World {
             agent::asked_plan(),
             agent::review_plan(),
             agent::cleanup_plan(),
+            agent::docs_plan(),
         ];
         let agents = [(agent::agent_name(), agent)];
         let forge = Forge {
@@ -351,6 +354,17 @@ impl World {
                 } else if !executor.has(group) {
                     self.start_worker(&mut executor, group);
                 }
+            }
+            for pushed in self.forge.take_pushed() {
+                // The forge tells of our own commits as of any other push.
+                let front = Front {
+                    engine: Arc::clone(&engine),
+                    shared: Arc::clone(&shared),
+                    store: self.store.clone(),
+                    forge: Arc::clone(&self.forge),
+                };
+                let sent = super::actions::push(pushed);
+                executor.spawn(FRONT, async move { front.deliver(sent).await });
             }
             let changes = self.store.changes();
             if changes != seen {
