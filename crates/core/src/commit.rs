@@ -131,17 +131,29 @@ impl DocsCommit {
     }
 }
 
-/// What each folder holds: by name, mode and git name.
-struct Folders(BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, (String, Sha)>>);
+/// What a folder holds, by name.
+type Folder = BTreeMap<Vec<u8>, Held>;
+
+/// All folders, by path.
+struct Folders(BTreeMap<Vec<u8>, Folder>);
+
+struct Held {
+    mode: String,
+    sha: Sha,
+}
 
 impl Folders {
     fn of(tree: &Tree) -> Self {
-        let mut folders: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        let mut folders: BTreeMap<_, Folder> = BTreeMap::new();
         for entry in &tree.entries {
             let path = entry.path.to_bytes();
             let (folder, name) = split(&path);
-            let held = folders.entry(folder.to_vec()).or_default();
-            held.insert(name.to_vec(), (entry.mode.clone(), entry.sha.clone()));
+            let held = Held {
+                mode: entry.mode.clone(),
+                sha: entry.sha.clone(),
+            };
+            let around = folders.entry(folder.to_vec()).or_default();
+            around.insert(name.to_vec(), held);
         }
         Self(folders)
     }
@@ -152,8 +164,8 @@ impl Folders {
         while !folder.is_empty() {
             let (around, name) = split(folder);
             let listed = self.0.get(around).and_then(|held| held.get(name));
-            let is_so = |(_, sha): &(String, Sha)| {
-                self.tree(folder, sha.as_str().len()).as_ref() == Some(sha)
+            let is_so = |held: &Held| {
+                self.tree(folder, held.sha.as_str().len()).as_ref() == Some(&held.sha)
             };
             if !listed.is_some_and(is_so) {
                 return false;
@@ -165,26 +177,20 @@ impl Folders {
 
     /// The git name of a folder's tree.
     fn tree(&self, folder: &[u8], width: usize) -> Option<Sha> {
-        let held = self.0.get(folder)?;
         // Git sorts folders as if their names ended with a slash.
-        let mut sorted: Vec<(Vec<u8>, &Vec<u8>, &(String, Sha))> = held
-            .iter()
-            .map(|(name, entry)| {
-                let mut key = name.clone();
-                if entry.0 == FOLDER {
-                    key.push(b'/');
-                }
-                (key, name, entry)
-            })
-            .collect();
-        sorted.sort();
+        let order = |(name, held): &(&Vec<u8>, &Held)| {
+            let slash: &[u8] = if held.mode == FOLDER { b"/" } else { b"" };
+            [name.as_slice(), slash].concat()
+        };
+        let mut sorted: Vec<(&Vec<u8>, &Held)> = self.0.get(folder)?.iter().collect();
+        sorted.sort_by_cached_key(order);
         let mut text = Vec::new();
-        for (_, name, (mode, sha)) in sorted {
-            text.extend_from_slice(mode.trim_start_matches('0').as_bytes());
+        for (name, held) in sorted {
+            text.extend_from_slice(held.mode.trim_start_matches('0').as_bytes());
             text.push(b' ');
             text.extend_from_slice(name);
             text.push(0);
-            text.extend(bytes(sha)?);
+            text.extend(bytes(&held.sha)?);
         }
         object("tree", &text, width)
     }
@@ -197,7 +203,7 @@ impl Folders {
             let (folder, name) = split(&path);
             let (folder, name) = (folder.to_vec(), name.to_vec());
             let held = self.0.get_mut(&folder)?.get_mut(&name)?;
-            held.1 = sha;
+            held.sha = sha;
             if folder.is_empty() {
                 return Some(());
             }

@@ -61,12 +61,12 @@ enum Idle {
     /// There is nothing to be done, in words.
     Because(&'static str),
     /// It cannot be done now or ever.
-    Failed(Outcome),
+    Failed(Box<Outcome>),
 }
 
 impl From<Outcome> for Idle {
     fn from(outcome: Outcome) -> Self {
-        Self::Failed(outcome)
+        Self::Failed(Box::new(outcome))
     }
 }
 
@@ -96,7 +96,7 @@ impl DocsAgent {
         let head = subject.and_then(|subject| subject.head.as_deref());
         let (contents, word) = match self.contents(work, &pull_ref, &pull, head, &input).await {
             Ok(contents) => (contents, "done"),
-            Err(Idle::Failed(outcome)) => return Err(outcome),
+            Err(Idle::Failed(outcome)) => return Err(*outcome),
             Err(Idle::Because(reason)) => {
                 let body = reply::nothing(reason);
                 let answer = input.to.map(|to| Content::Reply { to, body });

@@ -22,7 +22,7 @@ use super::world::Acknowledged;
 /// What a record holds.
 enum Held {
     Marker(Marker),
-    Envelope(Envelope),
+    Envelope(Box<Envelope>),
     Execution(Box<Execution>),
     Task(Task),
     Page(Page),
@@ -53,7 +53,7 @@ fn hold(record: &Record) -> Held {
     let held = if key.pk.contains("#DELIVERY#") {
         body::decode(bytes).map(Held::Marker)
     } else if key.sk.starts_with("IN#") || key.sk.starts_with("ENV#") {
-        body::decode(bytes).map(Held::Envelope)
+        body::decode(bytes).map(|envelope| Held::Envelope(Box::new(envelope)))
     } else if key.sk == keys::EXECUTION {
         body::decode(bytes).map(|execution| Held::Execution(Box::new(execution)))
     } else if key.sk.starts_with(keys::TASKS) {

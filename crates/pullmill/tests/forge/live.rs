@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pullmill_fakehub::INSTALLATION;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::program::{Place, Server};
 use crate::scene::Scene;
@@ -62,7 +62,7 @@ fn review(server: &Server, opened: &Opened<'_>) {
             confirmed.extend(done.map(|event| event["data"]["kind"].clone()));
         }
         let count = |kind: &str| {
-            let of_kind = confirmed.iter().filter(|one| **one == Value::from(kind));
+            let of_kind = confirmed.iter().filter(|one| one.as_str() == Some(kind));
             of_kind.count()
         };
         assert!(
