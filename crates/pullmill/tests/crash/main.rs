@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
+#[path = "../forge/documents.rs"]
+mod documents;
 #[path = "../serve/program.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod program;

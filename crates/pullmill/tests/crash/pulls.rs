@@ -5,6 +5,7 @@ use std::process::Command;
 use pullmill_fakehub::{Hub, Opened, Posted};
 
 use super::{crash_every, end, end_leases, has_strace, traced};
+use crate::documents::{COMMIT, assert_mended, base, renamed};
 use crate::program::{Place, Server};
 use crate::scene::{LEAKY, Scene, TIGHT, assert_once, is_reviewed, serving};
 
@@ -19,9 +20,9 @@ struct Life {
 }
 
 impl Life {
-    fn begin(place: Place, call: &str, number: u32) -> Self {
+    fn begin(place: Place, base: &[(&str, &str)], call: &str, number: u32) -> Self {
         let hub = Hub::start().unwrap();
-        let repo = hub.make_repo("octo/shop", &[("README.md", "# Shop\n")]);
+        let repo = hub.make_repo("octo/shop", base);
         // In a store that was used before.
         place.serve(&[]).kill();
         end_leases(&place);
@@ -94,7 +95,7 @@ fn restart(place: &Place, hub: &Hub) -> Server {
 
 /// Says whether the server died.
 fn live(place: Place, call: &str, number: u32) -> bool {
-    let mut life = Life::begin(place, call, number);
+    let mut life = Life::begin(place, &[("README.md", "# Shop\n")], call, number);
     let opened = life
         .scene
         .hub
@@ -122,7 +123,27 @@ fn live(place: Place, call: &str, number: u32) -> bool {
     life.end()
 }
 
-fn kill_at_every(open: fn() -> Place, calls: &[(&str, u32)]) {
+/// The same for a rename whose documents are mended by a commit; says whether the server died.
+fn live_with_documents(place: Place, call: &str, number: u32) -> bool {
+    let mut life = Life::begin(place, &base(COMMIT), call, number);
+    let text = renamed("read_config");
+    let opened = life
+        .scene
+        .hub
+        .open(life.scene.repo, "A change", &[("shop/config.py", &text)]);
+    life.go_on(opened, |posted| {
+        posted.history.len() > 2 && !posted.checks.is_empty()
+    });
+    let posted = life.scene.posted(opened);
+    assert_mended(&posted);
+    assert_eq!(posted.history.len(), 3, "{call} {number}: {posted:#?}");
+    assert_eq!(posted.checks.len(), 1, "{call} {number}: {posted:#?}");
+    let ours = posted.comments.iter().filter(|comment| comment.is_ours);
+    assert_eq!(ours.count(), 1, "{call} {number}: {posted:#?}");
+    life.end()
+}
+
+fn kill_at_every(open: fn() -> Place, live: fn(Place, &str, u32) -> bool, calls: &[(&str, u32)]) {
     for (call, step) in calls {
         let mut number = 1;
         while number < 200 && live(open(), call, number) {
@@ -139,7 +160,16 @@ fn a_pull_request_survives_every_crash_point() {
     }
     let quick = ["fdatasync", "connect", "sendto", "writev"].map(|call| (call, 1));
     let calls = [&quick[..], &[("pwrite64", crash_every() * 8)]].concat();
-    kill_at_every(Place::new, &calls);
+    kill_at_every(Place::new, live, &calls);
+}
+
+/// S0 P5 under kills: the commit is there once, whatever was made of it before.
+#[test]
+fn a_commit_of_documents_survives_every_crash_point() {
+    if has_strace() {
+        let calls = ["fdatasync", "connect", "sendto", "writev"].map(|call| (call, 2));
+        kill_at_every(Place::new, live_with_documents, &calls);
+    }
 }
 
 #[cfg(feature = "postgres")]
@@ -149,6 +179,7 @@ fn a_pull_request_survives_crash_points_on_postgres() {
         let step = crash_every();
         kill_at_every(
             Place::postgres,
+            live,
             &[("connect", step), ("sendto", step * 2), ("writev", step)],
         );
     }
@@ -158,6 +189,6 @@ fn a_pull_request_survives_crash_points_on_postgres() {
 #[test]
 fn a_pull_request_survives_some_crash_points_on_a_table() {
     if has_strace() {
-        kill_at_every(Place::aws, &[("writev", crash_every() * 25)]);
+        kill_at_every(Place::aws, live, &[("writev", crash_every() * 25)]);
     }
 }

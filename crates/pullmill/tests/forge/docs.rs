@@ -2,50 +2,9 @@
 
 use pullmill_fakehub::{Fault, Opened, Posted, Trouble, Write};
 
+use crate::documents::{COMMIT, GUIDE, MODULE, README, assert_mended, base, renamed};
 use crate::program::Place;
 use crate::scene::{Scene, is_reviewed};
-
-pub const COMMIT: &str = "[docs]\nmode = \"commit\"\n";
-const MODULE: &str = "import json
-
-
-def load_config(path):
-    with open(path) as file:
-        return json.load(file)
-
-
-def other():
-    return 1
-";
-const README: &str = "# Shop
-
-The settings are read by `load_config(path)`, the load_config of old.
-
-```python
-settings = load_config(\"shop.json\")
-```
-";
-const GUIDE: &str = "Guide
-=====
-
-Call ``config.load_config`` first.
-";
-const HISTORY: &str = "# 1.0\n\n- added `load_config`\n";
-
-/// A repository whose documents speak of one function.
-fn base(settings: &'static str) -> Vec<(&'static str, &'static str)> {
-    vec![
-        (".pullmill.toml", settings),
-        ("shop/config.py", MODULE),
-        ("README.md", README),
-        ("docs/guide/start.rst", GUIDE),
-        ("CHANGELOG.md", HISTORY),
-    ]
-}
-
-fn renamed(name: &str) -> String {
-    MODULE.replace("load_config", name)
-}
 
 fn scene(settings: &'static str) -> Scene {
     Scene::with_base(Place::new(), &["--github-stale", "0"], &base(settings))
@@ -79,21 +38,6 @@ pub fn live(scene: &Scene, fault: &Fault) {
     assert!(scene.hub.has_failed(), "{fault:?} did not happen");
     assert_mended(&posted);
     assert_eq!(posted.history.len(), 3, "{fault:?} {posted:#?}");
-}
-
-fn assert_mended(posted: &Posted) {
-    let text = |path: &str| posted.files[path].as_str();
-    assert_eq!(
-        text("README.md"),
-        README
-            .replace("`load_config(", "`read_config(")
-            .replace("= load_config(", "= read_config(")
-    );
-    assert_eq!(
-        text("docs/guide/start.rst"),
-        GUIDE.replace("load_config", "read_config")
-    );
-    assert_eq!(text("CHANGELOG.md"), HISTORY);
 }
 
 /// Property 5: Comprehensive Documentation Updates.

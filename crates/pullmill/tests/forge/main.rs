@@ -6,6 +6,7 @@ mod app;
 mod commands;
 mod described;
 mod docs;
+mod documents;
 mod live;
 mod local;
 mod outcomes;
