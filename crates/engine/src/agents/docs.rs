@@ -27,6 +27,8 @@ use super::{Agent, Work};
 const MAX_CONFIG: u64 = policy::MAX_BYTES as u64;
 /// Largest document that is read.
 const MAX_DOCUMENT: u64 = 256 << 10;
+/// Most bytes of all documents together.
+const MAX_TEXT: usize = 16 << 20;
 /// Most documents that are read.
 const MAX_DOCUMENTS: usize = 450;
 /// Documents that are read at once.
@@ -214,8 +216,11 @@ impl DocsAgent {
         // Those nearest to the root are read most.
         paths.sort_by_cached_key(|path| (path.as_str().matches('/').count(), path.clone()));
         paths.truncate(MAX_DOCUMENTS);
-        let mut texts = BTreeMap::new();
+        let (mut texts, mut size) = (BTreeMap::new(), 0);
         for paths in paths.chunks(AT_ONCE) {
+            if size > MAX_TEXT {
+                break;
+            }
             let wanted = paths
                 .iter()
                 .map(|path| Wanted::File(head.clone(), path.clone()));
@@ -228,6 +233,7 @@ impl DocsAgent {
                 if let Fetched::File(bytes) = fetched
                     && let Ok(text) = String::from_utf8(bytes.to_vec())
                 {
+                    size += text.len();
                     texts.insert(path.clone(), text);
                 }
             }

@@ -19,6 +19,8 @@ use crate::{Engine, EngineError};
 
 /// Items that are looked at together.
 const ITEMS: usize = 100;
+/// How often as many more are looked at, if all of them have to wait.
+const MAX_PAGES: usize = 100;
 /// Largest content of an effect.
 const MAX_CONTENT: u64 = 4 << 20;
 
@@ -104,23 +106,17 @@ impl Engine {
             pk: pk.to_owned(),
             prefix: keys::OUTGOING.to_owned(),
         };
-        let page = Page::first(ITEMS);
-        let mail = self.ports.store.list(&range, &page, now).await?;
-        let mut items = Vec::with_capacity(mail.records.len());
-        for record in mail.records {
-            let outgoing: Outgoing = match body::decode(&record.draft.body) {
-                Ok(outgoing) => outgoing,
-                Err(error) => {
-                    // It must not hold the others up.
-                    tracing::error!(event = "effect.unreadable", record = %record.draft.key, "An item cannot be read and is left alone: {error}");
-                    continue;
-                }
+        let mut items = Vec::new();
+        let mut page = Page::first(ITEMS);
+        // Many that have to wait must not hide one that is ready.
+        for _ in 0..MAX_PAGES {
+            let mail = self.ports.store.list(&range, &page, now).await?;
+            items.extend(mail.records.into_iter().filter_map(as_item));
+            let has_ready = items.iter().any(|item: &Item| item.not_before <= now);
+            let Some(next) = mail.next.filter(|_| !has_ready) else {
+                break;
             };
-            items.push(Item {
-                key: record.draft.key,
-                object: outgoing.object,
-                not_before: outgoing.not_before,
-            });
+            page.after = Some(next);
         }
         let Some(earliest) = items.iter().map(|item| item.not_before).min() else {
             return Ok(Next::Nothing);
@@ -376,5 +372,21 @@ impl Engine {
         })?;
         Attempts::new(&self.ports).commit(batch).await?;
         Ok(true)
+    }
+}
+
+/// What is to be done, by a record of the mailbox.
+fn as_item(record: Record) -> Option<Item> {
+    match body::decode::<Outgoing>(&record.draft.body) {
+        Ok(outgoing) => Some(Item {
+            key: record.draft.key,
+            object: outgoing.object,
+            not_before: outgoing.not_before,
+        }),
+        Err(error) => {
+            // It must not hold the others up.
+            tracing::error!(event = "effect.unreadable", record = %record.draft.key, "An item cannot be read and is left alone: {error}");
+            None
+        }
     }
 }

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::answer::Failed;
 use super::{GitHub, Reader, encoded, repo_path};
 
+/// How GitHub says that a branch has moved; whatever else it says, it will say again.
+const NOT_FORWARD: &str = "not a fast forward";
 /// What is to be made next.
 const TREE: &str = "tree";
 const COMMIT: &str = "commit";
@@ -102,7 +104,9 @@ impl GitHub {
                 return match moved {
                     Ok(_) => Ok(step(wanted.commit.as_str(), true)),
                     // Another look says where the branch is.
-                    Err(Failed::Refused(error)) => Err(SendError::Gone(error)),
+                    Err(Failed::Refused(error)) if error.contains(NOT_FORWARD) => {
+                        Err(SendError::Gone(error))
+                    }
                     Err(Failed::NotFound(what)) => Err(SendError::Gone(what)),
                     Err(failed) => Err(failed.into()),
                 };
