@@ -103,6 +103,12 @@ pub(crate) fn give_token(state: &mut State, installation: &str, body: &Value) ->
             "There is at least one repository that does not exist or is not accessible",
         ));
     }
+    if body["permissions"]["contents"] == "write" && !state.may_commit {
+        return Err(no(
+            422,
+            "The permissions requested are not granted to this installation.",
+        ));
+    }
     let number = state.next_id();
     let token = Token {
         value: format!("ghs_fake{number:08}"),

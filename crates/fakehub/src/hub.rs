@@ -401,6 +401,11 @@ impl Hub {
         self.lock().is_suspended = is_suspended;
     }
 
+    /// Whether the App may write contents.
+    pub fn let_commit(&self, may_commit: bool) {
+        self.lock().may_commit = may_commit;
+    }
+
     /// With the door closed nobody can connect.
     pub fn set_open(&self, is_open: bool) {
         let _ = self.door.send(is_open);

@@ -187,6 +187,8 @@ pub(crate) struct State {
     pub(crate) tokens: Vec<Token>,
     pub(crate) token_life: Duration,
     pub(crate) is_suspended: bool,
+    /// Whether the App may write contents.
+    pub(crate) may_commit: bool,
     pub(crate) deliveries: Vec<Delivery>,
     /// Attempts to deliver them, oldest first.
     pub(crate) attempts: Vec<Attempt>,
@@ -215,6 +217,7 @@ impl State {
             tokens: Vec::new(),
             token_life: TOKEN_LIFE,
             is_suspended: false,
+            may_commit: true,
             deliveries: Vec::new(),
             attempts: Vec::new(),
             again: Vec::new(),

@@ -312,6 +312,11 @@ impl ForgeRead for LocalForge {
         })
     }
 
+    /// Branches are somebody's own work, and may be checked out.
+    async fn may_commit(&self, _: &RepoRef) -> Result<bool, ForgeError> {
+        Ok(false)
+    }
+
     async fn attempts(&self, _: Timestamp) -> Result<Vec<Attempt>, ForgeError> {
         Ok(Vec::new())
     }
@@ -330,7 +335,6 @@ fn closed(base: Sha, threads: Vec<Thread>) -> Pull {
         is_fork: false,
         head: base.clone(),
         default: base.clone(),
-        // Branches are somebody's own work, and may be checked out.
         branch: None,
         labels: Vec::new(),
         description: String::new(),

@@ -181,6 +181,9 @@ pub trait ForgeRead: Send + Sync {
     /// Lists all that a commit holds.
     async fn tree(&self, repo: &RepoRef, commit: &Sha) -> Result<Tree, ForgeError>;
 
+    /// Whether we may put commits on branches of a repository.
+    async fn may_commit(&self, repo: &RepoRef) -> Result<bool, ForgeError>;
+
     /// Lists attempts to deliver something to us since a time, newest first.
     async fn attempts(&self, since: Timestamp) -> Result<Vec<Attempt>, ForgeError>;
 

@@ -19,6 +19,10 @@ const MAX_COMMENTS: usize = 20;
 /// A longer line is not shown.
 const MAX_LINE: usize = 1_000;
 
+/// What is said where commits are wanted and not allowed.
+pub const NO_COMMITS: &str =
+    "`docs.mode` is `commit`, but the App may not write contents here, so this is only suggested.";
+
 /// Says the edits that were not said yet, and settles what was said about others.
 #[must_use]
 pub fn suggest(
@@ -26,6 +30,7 @@ pub fn suggest(
     head: &Sha,
     files: &[ComparedFile],
     shown: &Shown,
+    note: Option<&str>,
     mark: impl Fn(&str) -> String,
 ) -> Vec<Content> {
     let places: BTreeMap<&RepoPath, CommentableLines> = files
@@ -56,6 +61,10 @@ pub fn suggest(
             "{count} {noun} of the documentation {verb} not true any more at {}.",
             head.short()
         );
+        if let Some(note) = note {
+            body.push_str("\n\n");
+            body.push_str(note);
+        }
         for one in rest {
             body.push_str("\n\n");
             body.push_str(&one);

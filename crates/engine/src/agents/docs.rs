@@ -154,7 +154,18 @@ impl DocsAgent {
         let drifted: Vec<Edit> = drifted.collect();
         let name = pull_name(&work.execution.tenant, pull_ref);
         let shown = Shown::of(&pull.threads, |body| self.markers.read_finding(&name, body));
-        let commit = self.commit(pull, &policy, &library, &drifted);
+        let mut note = None;
+        let mut commit = self.commit(pull, &policy, &library, &drifted);
+        if commit.is_some()
+            && !self
+                .forge
+                .may_commit(&pull_ref.repo)
+                .await
+                .map_err(failed)?
+        {
+            commit = None;
+            note = Some(edits::NO_COMMITS);
+        }
         let is_commit = commit.is_some();
         let mut contents = match commit {
             Some(commit) => {
@@ -166,7 +177,7 @@ impl DocsAgent {
                 let compared = self.forge.change(pull_ref, &pull.base, &pull.head).await;
                 let files = compared.map_err(failed)?.files;
                 let mark = |fingerprint: &str| self.markers.finding(&name, fingerprint);
-                edits::suggest(&drifted, &pull.head, &files, &shown, mark)
+                edits::suggest(&drifted, &pull.head, &files, &shown, note, mark)
             }
         };
         if let Some(to) = input.to {

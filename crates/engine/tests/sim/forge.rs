@@ -435,6 +435,10 @@ impl ForgeRead for Handle {
         Err(ForgeError::NotFound("tree".to_owned()))
     }
 
+    async fn may_commit(&self, _: &RepoRef) -> Result<bool, ForgeError> {
+        Ok(true)
+    }
+
     async fn attempts(&self, _: Timestamp) -> Result<Vec<Attempt>, ForgeError> {
         Ok(Vec::new())
     }

@@ -127,6 +127,7 @@ fn what_we_send_is_what_github_describes() {
             "get /repos/{owner}/{repo}/git/commits/{commit_sha}",
             "get /repos/{owner}/{repo}/git/ref/{ref}",
             "get /repos/{owner}/{repo}/git/trees/{tree_sha}",
+            "get /repos/{owner}/{repo}/installation",
             "get /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
             "get /repos/{owner}/{repo}/issues/{issue_number}/comments",
             "get /repos/{owner}/{repo}/issues/{issue_number}/labels",

@@ -258,3 +258,27 @@ fn a_push_that_comes_between_wins() {
     assert!(posted.history.contains(&first));
     assert_mended(&posted);
 }
+
+/// Commits are wanted, and the owner has not agreed to them: it is said, and nothing is tried in vain.
+#[test]
+fn without_the_permission_to_commit_it_is_suggested_and_said() {
+    let scene = scene(COMMIT);
+    scene.hub.let_commit(false);
+    let opened = scene.open(&[("shop/config.py", &renamed("read_config"))]);
+    let posted = scene.wait(opened, "suggestions", |posted| posted.lines.len() == 3);
+    assert!(
+        posted
+            .reviews
+            .iter()
+            .any(|review| review.body.contains("may not write contents")),
+        "{posted:#?}"
+    );
+    let posted = settle(&scene, opened);
+    assert_eq!(posted.history.len(), 2);
+    let refused = scene
+        .hub
+        .asked()
+        .into_iter()
+        .filter(|one| one.status >= 400);
+    assert_eq!(refused.count(), 0);
+}

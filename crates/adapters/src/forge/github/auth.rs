@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Method;
-use pullmill_core::ports::forge::ForgeError;
+use pullmill_core::ports::forge::{ForgeError, RepoRef};
 use pullmill_core::time::Timestamp;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Failed};
 use super::http::{Answer, Ask};
-use super::{GitHub, Reader, TIMES};
+use super::{GitHub, Reader, TIMES, repo_path};
 
 /// How long before its end a token is no longer used.
 const MARGIN: Duration = Duration::from_secs(300);
@@ -199,6 +199,12 @@ impl GitHub {
             .unwrap_or_else(PoisonError::into_inner);
         *place = Some(slug.clone());
         Ok(slug)
+    }
+
+    /// What we may do to a repository, as its owner has agreed.
+    pub(super) async fn installation(&self, repo: &RepoRef) -> Result<Value, ForgeError> {
+        let path = format!("{}/installation", repo_path(repo));
+        Ok(self.as_app(&Ask::get(&path, TIMES[1])).await?)
     }
 
     async fn as_app(&self, ask: &Ask<'_>) -> Result<Value, Failed> {

@@ -106,6 +106,11 @@ impl ForgeRead for GitHub {
         self.read_tree(repo, commit).await
     }
 
+    async fn may_commit(&self, repo: &RepoRef) -> Result<bool, ForgeError> {
+        let installation = self.installation(repo).await?;
+        Ok(installation["permissions"]["contents"] == "write")
+    }
+
     async fn attempts(&self, since: Timestamp) -> Result<Vec<Attempt>, ForgeError> {
         self.list_attempts(since).await
     }
