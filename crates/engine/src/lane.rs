@@ -40,6 +40,9 @@ pub(crate) struct Active {
     pub(crate) head: Option<String>,
     /// When the event's subject was last changed: older events are outdated.
     pub(crate) changed_at: Timestamp,
+    /// The one before it that gave a verdict.
+    #[serde(default)]
+    pub(crate) judged: Option<ExecutionId>,
     /// When executions took this place in the last hour.
     #[serde(default)]
     pub(crate) starts: Vec<Timestamp>,
@@ -126,6 +129,12 @@ fn settled(lane: &Record, has_more: bool, now: Timestamp) -> Write {
         draft,
         expect: Expect::Version(lane.version),
     }
+}
+
+/// What a review gave, if it gave a verdict.
+fn judged(execution: Execution) -> Option<Value> {
+    let mut results = execution.steps.into_values().map(|step| step.result);
+    results.find(|result| result.get("verdict").is_some())
 }
 
 impl Round<'_> {
@@ -227,18 +236,17 @@ impl Round<'_> {
         let Some(active) = active.and_then(|(_, active)| active.clone()) else {
             return Ok(Value::Null);
         };
-        let loaded = self
-            .engine
-            .load(tenant, &active.execution, self.batch.now())
-            .await?;
-        let steps = loaded
-            .map(|loaded| loaded.execution.steps)
-            .unwrap_or_default();
-        let result = steps
-            .into_values()
-            .map(|step| step.result)
-            .find(|result| result.get("verdict").is_some());
-        Ok(result.unwrap_or_default())
+        // One that is still going on has no verdict; the one before it has.
+        for id in [Some(active.execution), active.judged]
+            .into_iter()
+            .flatten()
+        {
+            let loaded = self.engine.load(tenant, &id, self.batch.now()).await?;
+            if let Some(result) = loaded.and_then(|loaded| judged(loaded.execution)) {
+                return Ok(result);
+            }
+        }
+        Ok(Value::Null)
     }
 
     /// Of the items that want the same place, the one that wins, by place.
@@ -343,7 +351,7 @@ impl Round<'_> {
         execution.input = self.input(item, workflow).await?;
         execution.input["agents"] = json!(agents);
         let mut changed_at = item.rank().0;
-        let mut starts = Vec::new();
+        let (mut starts, mut last) = (Vec::new(), None);
         if let Some(place) = place {
             let before = self
                 .active
@@ -372,7 +380,12 @@ impl Round<'_> {
                     );
                     return Ok(Disposition::Ignored(reason));
                 }
-                self.supersede(&item.envelope, &before, &id).await?;
+                let has_judged = self.supersede(&item.envelope, &before, &id).await?;
+                last = if has_judged {
+                    Some(before.execution)
+                } else {
+                    before.judged
+                };
             }
             starts.push(now);
             let head = item.envelope.about.head.clone();
@@ -380,6 +393,7 @@ impl Round<'_> {
                 execution: id.clone(),
                 head,
                 changed_at,
+                judged: last,
                 starts,
             };
             self.active.entry(place.clone()).or_default().1 = Some(latest);
@@ -399,23 +413,24 @@ impl Round<'_> {
         Ok(Disposition::Effected(id.to_string()))
     }
 
+    /// Ends the execution before; says whether it gave a verdict.
     async fn supersede(
         &mut self,
         envelope: &Envelope,
         before: &Active,
         by: &ExecutionId,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
         let now = self.batch.now();
         let loaded = self
             .engine
             .load(&envelope.tenant, &before.execution, now)
             .await?;
         let Some(Loaded { execution, version }) = loaded else {
-            return Ok(());
+            return Ok(false);
         };
         // What is over, or being taken back already, needs no end.
         if execution.status.is_terminal() || execution.status == Status::Compensating {
-            return Ok(());
+            return Ok(judged(execution).is_some());
         }
         let cancel = Event::Cancel {
             reason: Reason::Superseded,
@@ -425,7 +440,8 @@ impl Round<'_> {
         let engine = self.engine;
         engine
             .stage(&mut self.batch, decision, Expect::Version(version), None)
-            .await
+            .await?;
+        Ok(false)
     }
 
     /// Moves an item out of the mailbox, with what became of it.

@@ -340,3 +340,26 @@ fn a_description_keeps_what_is_not_ours() {
     scene.reviewed(opened);
     assert_eq!(scene.posted(opened).body, "Mine alone.");
 }
+
+/// A review that gives no verdict, as of a draft, or that is still going on, does not hide the one before it.
+#[test]
+fn the_last_verdict_counts_until_there_is_another() {
+    let scene = Scene::new();
+    let opened = scene.open(&[("shop/users.py", LEAKY)]);
+    let head = scene.reviewed(opened).head;
+    scene.hub.act(opened, "converted_to_draft");
+    for number in 0..2 {
+        let text = format!("x = {number}\n");
+        scene.push(opened, &[("shop/more.py", &text)]);
+        scene.quiet();
+    }
+    scene.hub.comment(opened, "/pullmill explain-risk");
+    scene.tell();
+    let at = format!("at `{}`", &head[..7]);
+    scene.wait(opened, "an answer", |posted| {
+        posted
+            .comments
+            .iter()
+            .any(|comment| comment.body.contains(&at))
+    });
+}
