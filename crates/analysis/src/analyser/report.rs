@@ -13,6 +13,7 @@ use super::ignore::Ignores;
 use super::mask::Mask;
 use super::message::fill;
 use super::symbols::Symbols;
+use super::tried::MAX_BYTES;
 use crate::hit::Hit;
 use crate::source::Source;
 
@@ -98,6 +99,9 @@ impl<'a> Side<'a> {
     /// The line that a rewrite of the match gives, if it changes one line and no secret stands there. Nobody has tried it yet.
     fn suggestion(&self, hit: &Hit, mask: &Mask) -> Option<Suggestion> {
         let text = self.source.text();
+        if text.len() > MAX_BYTES {
+            return None;
+        }
         let matched = text.get(hit.range.clone())?;
         let rewrites = hit.rule.suggest.iter();
         let (at, rewritten) = rewrites.filter_map(|one| one.apply(matched)).next()?;

@@ -13,8 +13,8 @@ use crate::source::Source;
 
 /// Suggestions of one file that are tried, each for the price of an analysis.
 const TRIED: usize = 10;
-/// In larger files nothing is tried.
-const MAX_BYTES: usize = 128 << 10;
+/// In larger files nothing is suggested.
+pub(super) const MAX_BYTES: usize = 128 << 10;
 
 impl Analyser {
     /// A side with the suggestions that hold: the file still parses, the rule is silent there, and no other one speaks.
@@ -26,7 +26,7 @@ impl Analyser {
         mut side: SideReport,
     ) -> SideReport {
         let before = rules(&side);
-        let mut left = if bytes.len() > MAX_BYTES { 0 } else { TRIED };
+        let mut left = TRIED;
         let held: Vec<bool> = side
             .findings
             .iter()
