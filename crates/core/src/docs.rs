@@ -2,8 +2,6 @@
 
 mod spans;
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::change::RepoPath;
@@ -84,7 +82,7 @@ pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut fence = spans::Fence::default();
     for (number, line) in text.lines().enumerate() {
-        let code = fence.code(line);
+        let mut code = fence.code(line);
         let mut after = line.to_owned();
         let mut of = None;
         for needle in &needles {
@@ -93,17 +91,13 @@ pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
             {
                 continue;
             }
-            let found = needle.places(line, &code);
-            // Earlier replacements have moved what follows: one needle at a time, from the back.
-            if of.is_some() && !found.is_empty() {
-                let again = needle.places(&after, &spans::inline(&after, code.is_all));
-                needle.replace(&mut after, &again);
+            let places = needle.places(&after, &code);
+            if places.is_empty() {
                 continue;
             }
-            if !found.is_empty() {
-                needle.replace(&mut after, &found);
-                of = Some(needle.renamed.clone());
-            }
+            needle.replace(&mut after, &places);
+            code = spans::inline(&after, code.is_all);
+            of.get_or_insert_with(|| needle.renamed.clone());
         }
         if let Some(of) = of {
             edits.push(Edit {
@@ -162,8 +156,8 @@ struct Needle<'r> {
     renamed: &'r Renamed,
     from_last: &'r str,
     to_last: &'r str,
-    /// What may stand before it.
-    owners: BTreeSet<&'r str>,
+    /// What may stand before it: its class, or the module if it is in none.
+    owner: &'r str,
     is_distinct: bool,
 }
 
@@ -174,7 +168,7 @@ impl<'r> Needle<'r> {
                 renamed,
                 from_last: &renamed.from,
                 to_last: &renamed.to,
-                owners: BTreeSet::new(),
+                owner: "",
                 is_distinct: true,
             });
         }
@@ -189,12 +183,11 @@ impl<'r> Needle<'r> {
         let name = renamed.path.file_name();
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         let owner = owner.rsplit('.').next().unwrap_or(owner);
-        let owners = [if owner.is_empty() { stem } else { owner }];
         Some(Self {
             renamed,
             from_last,
             to_last,
-            owners: owners.into_iter().filter(|one| !one.is_empty()).collect(),
+            owner: if owner.is_empty() { stem } else { owner },
             is_distinct: is_distinct(from_last),
         })
     }
@@ -220,16 +213,12 @@ impl<'r> Needle<'r> {
 
     fn is_owned(&self, before: &str) -> bool {
         let joined = [".", "::", "#", "->"];
-        let owner = joined
-            .iter()
-            .find_map(|joint| before.strip_suffix(joint))
-            .unwrap_or_default();
-        let start = owner
-            .rfind(|character| !is_of_word(character))
-            .map_or(0, |at| at + 1);
-        owner
-            .get(start..)
-            .is_some_and(|word| self.owners.contains(word))
+        let mut behind = joined.iter().filter_map(|joint| before.strip_suffix(joint));
+        let around = behind
+            .next()
+            .and_then(|before| before.strip_suffix(self.owner));
+        let is_free = |before: &str| !before.chars().next_back().is_some_and(is_of_word);
+        !self.owner.is_empty() && around.is_some_and(is_free)
     }
 
     fn replace(&self, line: &mut String, places: &[usize]) {

@@ -41,7 +41,7 @@ pub struct Envelope {
     pub disposition: Option<Disposition>,
 }
 
-/// A review, or something else that an event of our own is for, that is asked for within Pullmill.
+/// What is asked for within Pullmill: a review, or a look at documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// The command, e.g. `command-17`, or [`AUTO`].

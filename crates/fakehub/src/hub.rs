@@ -309,6 +309,15 @@ impl Hub {
         webhook::about_pull(&mut self.lock(), opened.repo, opened.number, "edited");
     }
 
+    /// The branch of its head becomes the default branch.
+    pub fn make_default(&self, opened: Opened) {
+        if let Some(repo) = self.lock().repos.get_mut(&opened.repo)
+            && let Some(pull) = repo.pulls.get(&opened.number)
+        {
+            repo.main.clone_from(&pull.head);
+        }
+    }
+
     /// Its head is in another repository.
     pub fn fork(&self, opened: Opened) {
         if let Some(pull) = pull_of(&mut self.lock(), opened) {

@@ -7,7 +7,6 @@ use crate::change::RepoPath;
 use crate::commit::{DocsCommit, Tree};
 use crate::docs::{Edit, RenamedKind, is_edit};
 use crate::effect::{Content, InlineComment};
-use crate::escape::visible_lines;
 use crate::hunk::CommentableLines;
 use crate::id::Sha;
 use crate::markdown::neutral::code;
@@ -111,16 +110,19 @@ pub fn commit(
     let names: BTreeSet<(&str, &str)> = edits
         .iter()
         .map(|edit| (&*edit.of.from, &*edit.of.to))
+        .filter(|(from, to)| is_plain(from) && is_plain(to))
         .collect();
     let mut message = String::from("docs: use the names that the code has now\n\n");
     for (from, to) in names {
-        message.push_str(&format!(
-            "- {} is {} now\n",
-            visible_lines(from),
-            visible_lines(to)
-        ));
+        message.push_str(&format!("- {from} is {to} now\n"));
     }
     DocsCommit::on(head, branch, tree, &changed?, message.trim_end())
+}
+
+/// Whether a name says nothing to a forge: no mention, no closing word, no trailer, no order to skip something.
+fn is_plain(name: &str) -> bool {
+    name.chars()
+        .all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '.' | '/' | '-'))
 }
 
 /// Where an edit is said: at its own line if that is shown, else where the name was changed (decision 22).
@@ -205,5 +207,40 @@ mod tests {
         let hidden = edit("`load_config` \u{202e}x").unwrap();
         assert!(!said(&hidden, true).contains("suggestion"));
         assert!(!said(&hidden, false).contains('\u{202e}'));
+    }
+
+    #[test]
+    fn a_commit_says_nothing_that_a_forge_obeys() {
+        let sha = |digit: &str| Sha::parse(&digit.repeat(40)).unwrap();
+        let line = "See old/a.md and `load_config`.\n";
+        let moved = |from: &str| Renamed {
+            kind: RenamedKind::File,
+            from: "old/a.md".to_owned(),
+            to: format!("new/{from}/a.md"),
+            path: "a.py".into(),
+            line: 1,
+        };
+        for hostile in [
+            "fixes #1",
+            "@octo",
+            "[skip ci]",
+            "x\n\nCo-authored-by: a <b@c>",
+        ] {
+            let path = RepoPath::from("README.md");
+            let edits = drift(&[moved(hostile)], &path, line);
+            assert_eq!(edits.len(), 1);
+            let tree = Tree {
+                entries: vec![crate::commit::TreeEntry {
+                    path: path.clone(),
+                    mode: "100644".to_owned(),
+                    sha: sha("1"),
+                }],
+                is_complete: true,
+                committed_at: crate::time::Timestamp::from_millis(0),
+            };
+            let texts = BTreeMap::from([(path, line.to_owned())]);
+            let made = commit(&edits, &texts, &tree, &sha("2"), "change").unwrap();
+            assert_eq!(made.message, "docs: use the names that the code has now");
+        }
     }
 }

@@ -260,7 +260,13 @@ impl DocsAgent {
         library: &Library,
         drifted: &[Edit],
     ) -> Option<Content> {
-        if policy.mode != DocsMode::Commit || pull.is_fork || drifted.len() > MAX_EDITS {
+        // The default branch is everybody's, also where a pull request goes out from it.
+        let is_default = pull.head == pull.default;
+        if policy.mode != DocsMode::Commit
+            || pull.is_fork
+            || is_default
+            || drifted.len() > MAX_EDITS
+        {
             return None;
         }
         let branch = pull.branch.as_ref()?;

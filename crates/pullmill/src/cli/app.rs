@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, oneshot};
 
 use super::failure::{Failure, Status};
+use super::forge::ApiArgs;
 use super::store::block_on;
 use crate::wire::{self, Created};
 
@@ -46,14 +47,8 @@ pub struct CreateArgs {
     /// Where GitHub's pages are.
     #[arg(long, value_name = "URL", default_value = "https://github.com")]
     github_web: String,
-    /// Where GitHub's API is; for GitHub Enterprise Server https://HOST/api/v3.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "PULLMILL_GITHUB_API",
-        default_value = "https://api.github.com"
-    )]
-    github_api: String,
+    #[command(flatten)]
+    api: ApiArgs,
 }
 
 /// The name of the file of the key, and of that of the webhook's secret.
@@ -112,7 +107,7 @@ async fn create(args: &CreateArgs) -> Result<ExitCode, Failure> {
         code = code => code.map_err(|error| failed(&error))?,
         Err(error) = async { axum::serve(listener, router).await } => return Err(failed(&error)),
     };
-    let created = wire::create_app(&args.github_api, &code).await?;
+    let created = wire::create_app(&args.api.github_api, &code).await?;
     keep(args, &created)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -20,6 +20,19 @@ pub enum Pacing {
     Off,
 }
 
+/// Which GitHub.
+#[derive(Clone, Debug, Args)]
+pub struct ApiArgs {
+    /// Where GitHub's API is; for GitHub Enterprise Server https://HOST/api/v3.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PULLMILL_GITHUB_API",
+        default_value = "https://api.github.com"
+    )]
+    pub github_api: String,
+}
+
 /// Which forge.
 #[derive(Clone, Debug, Args)]
 pub struct ForgeArgs {
@@ -37,14 +50,8 @@ pub struct ForgeArgs {
     /// A file with the App's private key.
     #[arg(long, value_name = "FILE", env = "PULLMILL_GITHUB_KEY_FILE")]
     github_key_file: Option<PathBuf>,
-    /// Where GitHub's API is; for GitHub Enterprise Server https://HOST/api/v3.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "PULLMILL_GITHUB_API",
-        default_value = "https://api.github.com"
-    )]
-    github_api: String,
+    #[command(flatten)]
+    api: ApiArgs,
     /// How fast to write.
     #[arg(long, value_enum, value_name = "WHETHER", default_value = "on")]
     github_pacing: Pacing,
@@ -95,7 +102,7 @@ impl ForgeArgs {
             app: App {
                 id,
                 key: Arc::new(key),
-                api: self.github_api.clone(),
+                api: self.api.github_api.clone(),
             },
             is_paced: self.github_pacing == Pacing::On,
             stale: Duration::from_secs(self.github_stale.into()),

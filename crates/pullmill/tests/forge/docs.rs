@@ -282,3 +282,17 @@ fn without_the_permission_to_commit_it_is_suggested_and_said() {
         .filter(|one| one.status >= 400);
     assert_eq!(refused.count(), 0);
 }
+
+/// A pull request may go out from the default branch; that gets no commit of ours.
+#[test]
+fn the_default_branch_gets_no_commit() {
+    let scene = scene(COMMIT);
+    let code = renamed("read_config");
+    let opened = scene
+        .hub
+        .open(scene.repo, "A change", &[("shop/config.py", &code)]);
+    scene.hub.make_default(opened);
+    scene.tell();
+    scene.wait(opened, "suggestions", |posted| posted.lines.len() == 3);
+    assert_eq!(settle(&scene, opened).history.len(), 2);
+}
