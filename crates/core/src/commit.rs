@@ -230,6 +230,12 @@ fn bytes(sha: &Sha) -> Option<Vec<u8>> {
     pairs.collect()
 }
 
+/// The name that git gives a file's content.
+#[must_use]
+pub fn blob(content: &[u8]) -> Option<Sha> {
+    object("blob", content, 40)
+}
+
 /// The git name of an object, in a repository whose names have so many digits.
 fn object(kind: &str, content: &[u8], width: usize) -> Option<Sha> {
     let head = format!("{kind} {}\0", content.len());

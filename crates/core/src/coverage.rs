@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::change::RepoPath;
+use crate::id::Sha;
 
 /// How the review of one file ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCoverage {
     /// The file.
     pub path: RepoPath,
+    /// Git's name for the content that was read at head.
+    #[serde(default)]
+    pub blob: Option<Sha>,
     /// Assessed, or skipped and why.
     #[serde(flatten)]
     pub outcome: Outcome,

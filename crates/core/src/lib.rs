@@ -33,6 +33,7 @@ pub mod risk;
 pub mod routing;
 pub mod section;
 pub mod signature;
+pub mod since;
 pub mod stream;
 pub mod strict;
 pub mod task;

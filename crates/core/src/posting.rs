@@ -12,6 +12,7 @@ use crate::id::Sha;
 use crate::markdown;
 use crate::ports::forge::{ComparedFile, Thread};
 use crate::review::Review;
+use crate::since::Since;
 use crate::verdict::Outlook;
 
 /// What the check is called.
@@ -33,6 +34,8 @@ pub struct Shown {
     pub is_said_again: bool,
     /// Whose findings are said; empty for all.
     pub agents: Vec<String>,
+    /// How the last review differs.
+    pub since: Option<Since>,
 }
 
 impl Shown {
@@ -57,18 +60,21 @@ pub fn plan(
     shown: &Shown,
     mark: impl Fn(&str) -> String,
 ) -> Vec<Content> {
-    let mut contents = vec![summary(review, head)];
+    let mut contents = vec![summary(review, head, shown.since.as_ref())];
     contents.extend(comments(review, head, files, shown, mark));
     contents.push(Content::Check(check(review)));
     contents.extend(settled(review, shown));
     contents
 }
 
-fn summary(review: &Review, head: &Sha) -> Content {
+fn summary(review: &Review, head: &Sha, since: Option<&Since>) -> Content {
     let body = markdown::clipped(markdown::render(review));
-    Content::Summary {
-        body: format!("{}\n\nReviewed at {}.", body.trim_end(), head.as_str()),
+    let mut body = format!("{}\n\nReviewed at {}.", body.trim_end(), head.as_str());
+    if let Some(since) = since {
+        body.push_str("\n\n");
+        body.push_str(&since.words());
     }
+    Content::Summary { body }
 }
 
 /// Comments at lines for findings nobody has commented on; a finding whose file shows no line is in the summary alone (RV5).
@@ -170,9 +176,7 @@ fn annotation(finding: &Finding) -> Annotation {
 
 /// Conversations about findings that are gone. What was not assessed or not listed may hide them, so then none is settled.
 fn settled(review: &Review, shown: &Shown) -> Vec<Content> {
-    let counted: u32 = review.agents.iter().map(|agent| agent.findings).sum();
-    let is_all_listed = counted as usize <= review.findings.len();
-    if !is_all_listed || review.agents.iter().any(|agent| !agent.is_complete) {
+    if !review.is_all_listed() {
         return Vec::new();
     }
     let suppressed = review.suppressed.iter().map(|one| &one.fingerprint);

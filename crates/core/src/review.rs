@@ -40,6 +40,16 @@ pub struct Review {
     pub notes: Vec<String>,
 }
 
+impl Review {
+    /// Whether everything that counts was looked at, and all that was found is listed.
+    #[must_use]
+    pub fn is_all_listed(&self) -> bool {
+        let counted: u32 = self.agents.iter().map(|agent| agent.findings).sum();
+        let is_complete = self.agents.iter().all(|agent| agent.is_complete);
+        is_complete && counted as usize <= self.findings.len()
+    }
+}
+
 /// What was reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {

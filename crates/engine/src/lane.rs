@@ -209,6 +209,7 @@ impl Round<'_> {
             input["declined"] = json!(self.decided().await?.declined);
             input["asked"] = json!(envelope.asked);
             input["is_own"] = json!(self.is_own(envelope).await?);
+            input["latest"] = self.latest(&envelope.tenant).await?;
         } else if *workflow == docs_name() {
             let about = &envelope.about;
             let to = about.comment_id.map(|id| CommentRef {

@@ -2,6 +2,7 @@
 
 use super::{Analyses, Analysis};
 use crate::change::{FileChange, Side};
+use crate::commit;
 use crate::coverage::{FileCoverage, Outcome, SkipReason};
 
 /// How each file of a change fared.
@@ -14,6 +15,7 @@ pub(super) fn of_change(files: &[&FileChange], analyses: &Analyses) -> Vec<FileC
         .iter()
         .map(|file| FileCoverage {
             path: file.path.clone(),
+            blob: file.head.text().and_then(|bytes| commit::blob(bytes)),
             outcome: outcome(file, analyses.files.get(&file.path)),
         })
         .collect();
@@ -28,6 +30,7 @@ pub(super) fn of_scan(analyses: &Analyses) -> Vec<FileCoverage> {
         .iter()
         .map(|(path, analysis)| FileCoverage {
             path: path.clone(),
+            blob: None,
             outcome: match analysis {
                 Analysis::Report(report) => match &report.head {
                     Some(side) => side.outcome.clone(),

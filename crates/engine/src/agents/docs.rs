@@ -11,7 +11,7 @@ use pullmill_core::effect::{CommentRef, Content, Earned, pull_name};
 use pullmill_core::id::Sha;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::policy::{self, DocsMode, DocsPolicy, Policy};
-use pullmill_core::ports::blob::{BlobRef, Blobs};
+use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::forge::{Fetched, ForgeRead, Pull, PullRef, Wanted};
 use pullmill_core::posting::{Shown, edits};
 use pullmill_core::reply;
@@ -20,7 +20,7 @@ use pullmill_core::task::{Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::pull::{failed, read_review};
+use super::pull::{Latest, failed, read_review};
 use super::{Agent, Work};
 
 /// Largest configuration that is read.
@@ -49,13 +49,6 @@ pub struct DocsAgent {
 struct Input {
     to: Option<CommentRef>,
     latest: Option<Latest>,
-}
-
-/// What the last review gave.
-#[derive(Deserialize)]
-struct Latest {
-    head: Sha,
-    review: BlobRef,
 }
 
 /// Why nothing is done.

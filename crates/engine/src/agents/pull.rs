@@ -9,6 +9,7 @@ use pullmill_core::baseline;
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
 use pullmill_core::effect::{Content, Earned, Kind, Target, pull_name};
 use pullmill_core::event::{AUTO, Asked};
+use pullmill_core::id::Sha;
 use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::owners::{self, Owners};
@@ -21,6 +22,7 @@ use pullmill_core::ports::forge::{
 use pullmill_core::posting::{self, Shown};
 use pullmill_core::review::Review;
 use pullmill_core::section;
+use pullmill_core::since::Since;
 use pullmill_core::stream::Told;
 use pullmill_core::task::{AskedDocs, Follows, Outcome};
 use serde::Deserialize;
@@ -169,6 +171,13 @@ impl PullAgent {
         Ok((change, ground, owners))
     }
 
+    /// How the last review differs, if it can still be read.
+    async fn since(&self, review: &Review, latest: Option<Latest>) -> Option<Since> {
+        let latest = latest?;
+        let before = read_review(&*self.blobs, &latest.review).await.ok()?;
+        Since::of(&before, &latest.head, review)
+    }
+
     async fn post(
         &self,
         work: &Work,
@@ -195,6 +204,7 @@ impl PullAgent {
         let asked = input.asked.unwrap_or_default();
         shown.is_said_again = asked.is_full;
         shown.agents.clone_from(agents);
+        shown.since = self.since(review, input.latest).await;
         let mark = |fingerprint: &str| self.markers.finding(&name, fingerprint);
         let mut contents = posting::plan(review, &pull.head, &compared.files, &shown, mark);
         // A commit of our own gets a check and a review, but no new summary and no work on documents (decision 12).
@@ -280,6 +290,14 @@ struct Input {
     is_own: bool,
     /// What a rule of the operator says.
     agents: Vec<String>,
+    latest: Option<Latest>,
+}
+
+/// What the last review gave.
+#[derive(Deserialize)]
+pub(super) struct Latest {
+    pub(super) head: Sha,
+    pub(super) review: BlobRef,
 }
 
 impl Input {

@@ -271,7 +271,7 @@ impl SimForge {
             15..=17 => Fate::NotSent,
             18 | 19 => Fate::Limited,
             20 => Fate::Refused,
-            21..=23 => Fate::Stopped,
+            21..=27 => Fate::Stopped,
             _ => Fate::Done,
         }
     }
@@ -511,7 +511,11 @@ impl ForgeWrite for Handle {
         if matches!(fate, Fate::Stopped) {
             // The one gap there is: the process is stopped between the check of its permit and the first byte.
             forge.note("stopped");
-            let millis = forge.time.chance(|chance| chance.below(STOPPED_MILLIS));
+            // Only long stops let somebody else send first.
+            let millis = forge.time.chance(|chance| match chance.happens(500) {
+                true => STOPPED_MILLIS - chance.below(STOPPED_MILLIS / 4) - 1,
+                false => chance.below(STOPPED_MILLIS),
+            });
             forge.time.pause(Duration::from_millis(millis as u64)).await;
             return forge.apply(effect, replaces);
         }

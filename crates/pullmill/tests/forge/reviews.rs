@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullmill_fakehub::Opened;
+use pullmill_fakehub::{Opened, Posted};
 
 #[cfg(any(feature = "postgres", feature = "aws"))]
 use crate::program::Place;
@@ -58,6 +58,10 @@ fn pushes_update_the_summary_and_say_nothing_twice() {
     scene.push(opened, &[("shop/other.py", "x = 1\n")]);
     let posted = scene.reviewed(opened);
     assert_eq!(posted.lines.len(), 1, "{posted:#?}");
+    says_since(
+        &posted,
+        "1 file changed: `shop/other.py`. Findings: 0 new, 0 gone, 1 as before.",
+    );
     // Lines move, and what is said stays where it was said.
     let moved = format!("import os\n\n{LEAKY}");
     scene.push(opened, &[("shop/users.py", &moved)]);
@@ -67,6 +71,10 @@ fn pushes_update_the_summary_and_say_nothing_twice() {
     scene.push(opened, &[("shop/users.py", TIGHT)]);
     scene.wait(opened, "settling", |posted| posted.lines[0].is_resolved);
     let posted = scene.reviewed(opened);
+    says_since(
+        &posted,
+        "1 file changed: `shop/users.py`. Findings: 0 new, 1 gone, 0 as before.",
+    );
     assert_eq!(posted.checks[0].conclusion, "success");
     assert_eq!(scene.hub.checks(scene.repo).len(), 4);
     assert_once(&scene, opened);
@@ -84,7 +92,18 @@ fn a_force_push_is_a_push() {
     scene.tell();
     let posted = scene.reviewed(opened);
     assert_eq!(posted.lines.len(), 1);
+    says_since(
+        &posted,
+        "1 file changed: `shop/new.py`. Findings: 0 new, 0 gone, 1 as before.",
+    );
     assert_once(&scene, opened);
+}
+
+/// RV7: the summary says what differs from the review before.
+fn says_since(posted: &Posted, what: &str) {
+    let body = &posted.comments[0].body;
+    let line = body.lines().find(|line| line.starts_with("Since "));
+    assert!(line.is_some_and(|line| line.ends_with(what)), "{body}");
 }
 
 /// A person has settled a conversation: it is not begun anew, and the check stays red as long as the code is as it is.

@@ -228,6 +228,7 @@ fn coverages() -> impl Strategy<Value = FileCoverage> {
         (skipped, words()).prop_map(|(reason, detail)| Outcome::Skipped { reason, detail }),
     ];
     (words(), outcome).prop_map(|(path, outcome)| FileCoverage {
+        blob: pullmill_core::commit::blob(path.as_bytes()),
         path: path.as_str().into(),
         outcome,
     })
