@@ -16,7 +16,7 @@ const LANGUAGES: [&str; 7] = [
     "go",
     "rust",
 ];
-const KINDS: [&str; 3] = ["match", "flow", "document"];
+const KINDS: [&str; 4] = ["match", "flow", "document", "measure"];
 
 /// What ends up in one pack.
 #[derive(Default)]
@@ -98,7 +98,7 @@ fn add_rule(
     if id.is_some() {
         let kinds = KINDS.iter().filter(|kind| rule.contains_key(**kind));
         if kinds.count() != 1 {
-            return Err("exactly one of match, flow, document is needed".into());
+            return Err("exactly one of match, flow, document, measure is needed".into());
         }
     }
     if rule.contains_key("document") {

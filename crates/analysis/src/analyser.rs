@@ -1,6 +1,7 @@
 //! Analyses one file: parses it once, runs every engine on it and turns hits into findings.
 
 mod classify;
+mod exposure;
 mod ignore;
 mod mask;
 mod message;
@@ -21,6 +22,7 @@ use self::report::Side;
 use self::symbols::Symbols;
 use crate::hit::Hit;
 use crate::language::Language;
+use crate::measure::Measured;
 use crate::pack::{LanguageRules, Pack};
 use crate::rule::is_named_by;
 use crate::secrets::Scanner;
@@ -53,6 +55,8 @@ struct Looked {
 /// Hits and whether everything was looked at.
 struct Found {
     symbols: Symbols,
+    measured: Measured,
+    is_searched: bool,
     hits: Vec<Hit>,
     outcome: Outcome,
 }
@@ -89,29 +93,66 @@ impl Analyser {
             .base
             .as_ref()
             .map(|bytes| classify::classify(old_path, bytes));
-        let head = job.head.as_ref().map(|bytes| {
-            let class = classify::classify(&job.path, bytes).unless_marked_now(base_class.as_ref());
-            let side = self.side(&job.path, bytes, &class, true);
-            self.with_tried_suggestions(&job.path, bytes, &class, side)
+        let head_class = (job.head.as_ref()).map(|bytes| {
+            classify::classify(&job.path, bytes).unless_marked_now(base_class.as_ref())
         });
+        let mut head = (job.head.as_ref().zip(head_class.as_ref()))
+            .map(|(bytes, class)| self.look(&job.path, bytes, class, |_| true));
+        let report = |head: Option<Looked>| {
+            let parts = head.zip(job.head.as_ref()).zip(head_class.as_ref());
+            parts.map(|((head, bytes), class)| {
+                let side = self.report(&job.path, head);
+                self.with_tried_suggestions(&job.path, bytes, class, side)
+            })
+        };
         if job.base == job.head && *old_path == job.path {
+            if let Some(head) = &mut head {
+                self.measure(head, None);
+            }
+            let head = report(head);
             return JobReport {
                 base: head.clone(),
                 head,
             };
         }
-        let holds_any = (head.as_ref())
-            .is_some_and(|side| !side.findings.is_empty() || !side.suppressed.is_empty());
-        let search = holds_any || job.search_base;
-        let base = (job.base.as_ref().zip(base_class.as_ref()))
-            .map(|(bytes, class)| self.side(old_path, bytes, class, search));
-        JobReport { base, head }
+        let base = (job.base.as_ref().zip(base_class.as_ref())).map(|(bytes, class)| {
+            let mut base = self.look(old_path, bytes, class, |measured| {
+                let holds_any = head.as_mut().is_some_and(|head| {
+                    self.measure(head, Some(measured));
+                    !head.found.hits.is_empty()
+                });
+                holds_any || job.search_base
+            });
+            if base.found.is_searched {
+                self.measure(&mut base, None);
+            }
+            self.report(old_path, base)
+        });
+        if let (Some(head), None) = (&mut head, &base) {
+            self.measure(head, None);
+        }
+        JobReport {
+            base,
+            head: report(head),
+        }
     }
 
-    fn side(&self, path: &RepoPath, bytes: &[u8], class: &Class, search: bool) -> SideReport {
-        let looked = match class {
+    /// Looks at one side, without its measures.
+    fn side(&self, path: &RepoPath, bytes: &[u8], class: &Class) -> SideReport {
+        self.report(path, self.look(path, bytes, class, |_| true))
+    }
+
+    /// Parses a side; searches it if what was measured says so.
+    fn look(
+        &self,
+        path: &RepoPath,
+        bytes: &[u8],
+        class: &Class,
+        search: impl FnOnce(&Measured) -> bool,
+    ) -> Looked {
+        let mut looked = match class {
             Class::Code(language) => self.code(bytes, *language, search),
-            Class::Text(name) => self.text(path, bytes, name, search),
+            Class::Text(name) => self.text(path, bytes, name, search(&Measured::default())),
             Class::Skipped {
                 reason,
                 detail,
@@ -119,41 +160,79 @@ impl Analyser {
                 ..
             } => {
                 let bytes = if *has_secrets { bytes } else { &[] };
-                Looked::plain(bytes, skipped(*reason, detail))
+                let mut looked = Looked::plain(bytes, skipped(*reason, detail));
+                looked.found.is_searched = search(&Measured::default());
+                looked
             }
         };
-        let Looked { source, mut found } = looked;
-        if search {
-            found.hits.extend(Scanner::new().scan(source.text(), path));
+        if looked.found.is_searched {
+            let secrets = Scanner::new().scan(looked.source.text(), path);
+            looked.found.hits.extend(secrets);
         }
-        found.hits.retain(|hit| !self.settings.is_off(&hit.rule.id));
+        let hits = &mut looked.found.hits;
+        hits.retain(|hit| !self.settings.is_off(&hit.rule.id));
+        looked
+    }
+
+    /// Adds what the measures of a side say, beside those of the side before.
+    fn measure(&self, looked: &mut Looked, before: Option<&Measured>) {
+        let Some(language) = looked.source.language() else {
+            return;
+        };
+        let Ok(rules) = self.pack.language(language) else {
+            return;
+        };
+        let mut hits = looked.found.measured.hits(&rules.measures, before);
+        hits.retain(|hit| !self.settings.is_off(&hit.rule.id));
+        looked.found.hits.extend(hits);
+    }
+
+    fn report(&self, path: &RepoPath, looked: Looked) -> SideReport {
+        let Looked { source, found } = looked;
         let side = Side {
             path,
             source: &source,
             settings: &self.settings,
             symbols: &found.symbols,
+            tests: found.measured.tests(),
         };
-        side.report(found.hits, found.outcome, search)
+        side.report(found.hits, found.outcome, found.is_searched)
     }
 
-    fn code(&self, bytes: &[u8], language: Language, search: bool) -> Looked {
+    fn code(
+        &self,
+        bytes: &[u8],
+        language: Language,
+        search: impl FnOnce(&Measured) -> bool,
+    ) -> Looked {
         let (source, fault) = Source::parse(bytes, language);
         let mut found = Found::new(outcome_of_code(&source, fault, language));
-        if let Some(tree) = source.tree() {
-            self.tree(tree, language, &mut found, search);
+        match source.tree() {
+            Some(tree) => self.tree(tree, language, &mut found, search),
+            None => found.is_searched = search(&found.measured),
         }
         Looked { source, found }
     }
 
-    fn tree(&self, tree: &Tree, language: Language, found: &mut Found, search: bool) {
+    fn tree(
+        &self,
+        tree: &Tree,
+        language: Language,
+        found: &mut Found,
+        search: impl FnOnce(&Measured) -> bool,
+    ) {
         let syntax = Syntax::of(tree, language);
         found.symbols = Symbols::of(&syntax, tree.source(), language);
-        if syntax.depth() > DEEPEST {
+        let is_deep = syntax.depth() > DEEPEST;
+        if is_deep {
             let detail = format!("syntax nests deeper than {DEEPEST} levels");
             found.outcome = skipped(SkipReason::ParseError, &detail);
-            return;
+        } else {
+            let pieces = found.symbols.pieces();
+            found.measured = Measured::of(&syntax, tree.source(), language, &pieces);
         }
-        if !search {
+        found.is_searched = search(&found.measured);
+        if is_deep || !found.is_searched {
             return;
         }
         match self.pack.language(language) {
@@ -167,6 +246,7 @@ impl Analyser {
             language: name.to_owned(),
         };
         let mut looked = Looked::plain(bytes, outcome);
+        looked.found.is_searched = search;
         if search && document::Format::of(path).is_some() {
             self.document(path, &mut looked);
         }
@@ -202,6 +282,8 @@ impl Found {
     fn new(outcome: Outcome) -> Self {
         Self {
             symbols: Symbols::default(),
+            measured: Measured::default(),
+            is_searched: false,
             hits: Vec::new(),
             outcome,
         }

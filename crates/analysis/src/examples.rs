@@ -12,7 +12,13 @@ use serde_json::Value;
 use crate::analyser::{Analyser, message_placeholders};
 use crate::document::DocumentRule;
 use crate::language::Language;
+use crate::measure;
 use crate::rule::{Body, Rule};
+
+/// Before the language that an example is in, where a rule has several that could parse it.
+const IN: &str = "=== ";
+/// Parts what an example was before from what it is.
+const BECOMES: &str = "\n=== becomes\n";
 
 /// Says what is wrong with the examples of a rule, as text for its author; empty if all is well.
 ///
@@ -35,17 +41,23 @@ pub fn failures(rule: &Rule, analyser: &Analyser) -> Vec<String> {
     failures
 }
 
-/// Runs one text as a file that the rule applies to, once for each of its languages.
+/// Runs one text as a file that the rule applies to, once for each of its languages. A first line
+/// `=== python` names the only one of them, a line `=== becomes` parts its two sides.
 #[must_use]
 pub fn run(rule: &Rule, analyser: &Analyser, text: &str) -> Vec<(RepoPath, SideReport)> {
-    paths(rule)
+    let (language, text) = language_of(text);
+    paths(rule, language)
         .into_iter()
         .filter_map(|path| {
+            let (base, head) = match text.split_once(BECOMES) {
+                Some((base, head)) => (Some(base), head),
+                None => (None, text),
+            };
             let job = Job {
                 path: path.clone(),
                 old_path: None,
-                base: None,
-                head: Some(text.as_bytes().into()),
+                base: base.map(|base| base.as_bytes().into()),
+                head: Some(head.as_bytes().into()),
                 search_base: false,
             };
             Some((path, analyser.analyse(&job).head?))
@@ -86,6 +98,7 @@ fn names(body: &Body) -> Option<BTreeSet<String>> {
     match body {
         Body::Match(body) => Some(variables(body)),
         Body::Flow(_) => Some(["source", "sink"].map(str::to_owned).into()),
+        Body::Measure(_) => Some(measure::NAMES.map(str::to_owned).into()),
         Body::Document(_) => None,
     }
 }
@@ -136,7 +149,13 @@ fn try_example(rule: &Rule, analyser: &Analyser, text: &str, expected: bool) -> 
     }
 }
 
-fn paths(rule: &Rule) -> Vec<RepoPath> {
+/// The language that the first line names, and the rest.
+fn language_of(text: &str) -> (Option<&str>, &str) {
+    let named = text.strip_prefix(IN).and_then(|rest| rest.split_once('\n'));
+    named.map_or((None, text), |(name, rest)| (Some(name), rest))
+}
+
+fn paths(rule: &Rule, language: Option<&str>) -> Vec<RepoPath> {
     if let Body::Document(body) = &rule.body {
         return DocumentRule::deserialize(body)
             .iter()
@@ -145,6 +164,7 @@ fn paths(rule: &Rule) -> Vec<RepoPath> {
     }
     rule.languages
         .iter()
+        .filter(|one| language.is_none_or(|language| language == one.name()))
         .map(|language: &Language| {
             RepoPath::from(format!("example.{}", language.extension()).as_str())
         })

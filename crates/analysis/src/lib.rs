@@ -7,6 +7,7 @@ pub mod flow;
 pub mod hit;
 pub mod language;
 pub mod matching;
+pub mod measure;
 pub mod pack;
 pub mod rule;
 pub mod secrets;

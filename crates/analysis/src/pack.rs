@@ -15,6 +15,7 @@ use crate::flow::FlowRules;
 use crate::flow::model::{FlowBody, ModelFile};
 use crate::language::Language;
 use crate::matching::MatchRules;
+use crate::measure::MeasureEntry;
 use crate::rule::{Body, Rule, RuleMeta};
 use crate::secrets::Scanner;
 
@@ -42,6 +43,8 @@ pub struct LanguageRules {
     pub matching: MatchRules,
     /// Data flow.
     pub flow: FlowRules,
+    /// Measures of functions and tests.
+    pub measures: Vec<MeasureEntry>,
 }
 
 /// A pack as the build script wrote it.
@@ -284,6 +287,7 @@ fn compile(
     let mut problems = Vec::new();
     let mut shapes = Vec::new();
     let mut flows = Vec::new();
+    let mut measures = Vec::new();
     for rule in rules
         .iter()
         .filter(|rule| rule.languages.contains(&language))
@@ -294,6 +298,7 @@ fn compile(
                 Ok(body) => flows.push((Arc::new(rule.meta.clone()), body)),
                 Err(error) => problems.push(format!("{}: {error}", rule.meta.id)),
             },
+            Body::Measure(body) => measures.push((Arc::new(rule.meta.clone()), body.clone())),
             Body::Document(_) => {}
         }
     }
@@ -302,6 +307,7 @@ fn compile(
         Ok(matching) if problems.is_empty() => Ok(LanguageRules {
             matching,
             flow: FlowRules::new(&models, flows),
+            measures,
         }),
         Ok(_) => Err(problems),
         Err(found) => Err([problems, found].concat()),

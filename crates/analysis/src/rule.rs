@@ -1,4 +1,4 @@
-//! Rules as data: what every rule says of itself, and the three kinds of body it may have.
+//! Rules as data: what every rule says of itself, and the four kinds of body it may have.
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -7,13 +7,14 @@ use serde_json::Value;
 use pullmill_core::finding::{Agent, Confidence, Severity};
 
 use crate::language::Language;
+use crate::measure::MeasureRule;
 
 /// What every rule says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleMeta {
     /// Unique, `<language or format>.<name>` in kebab case, e.g. `python.sql-injection`.
     pub id: String,
-    /// Security or bugs.
+    /// Whose rule it is.
     pub agent: Agent,
     /// How bad a match is.
     pub severity: Severity,
@@ -72,7 +73,7 @@ pub struct Rule {
     pub meta: RuleMeta,
     /// Languages it applies to; empty for document rules.
     pub languages: Vec<Language>,
-    /// Exactly one of `match`, `flow`, `document`.
+    /// Exactly one of `match`, `flow`, `document`, `measure`.
     pub body: Body,
     /// Code that the rule must and must not report; not kept in the compiled packs.
     pub examples: Examples,
@@ -87,6 +88,8 @@ pub enum Body {
     Flow(Value),
     /// Paths and predicates over a structured document; see `document`.
     Document(Value),
+    /// A measure of functions or tests; see `measure`.
+    Measure(MeasureRule),
 }
 
 /// Code that a rule must and must not report.
@@ -128,6 +131,8 @@ struct Written {
     #[serde(default)]
     document: Option<Value>,
     #[serde(default)]
+    measure: Option<MeasureRule>,
+    #[serde(default)]
     examples: Examples,
 }
 
@@ -135,11 +140,15 @@ impl TryFrom<Written> for Rule {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let body = match (written.shape, written.flow, written.document) {
-            (Some(body), None, None) => Body::Match(body),
-            (None, Some(body), None) => Body::Flow(body),
-            (None, None, Some(body)) => Body::Document(body),
-            _ => return Err("exactly one of match, flow, document is needed".to_owned()),
+        let bodies = [
+            written.shape.map(Body::Match),
+            written.flow.map(Body::Flow),
+            written.document.map(Body::Document),
+            written.measure.map(Body::Measure),
+        ];
+        let mut bodies = bodies.into_iter().flatten();
+        let (Some(body), None) = (bodies.next(), bodies.next()) else {
+            return Err("exactly one of match, flow, document, measure is needed".to_owned());
         };
         let rule = Self {
             meta: RuleMeta {
@@ -184,7 +193,10 @@ impl Rule {
             (Body::Document(_), false) => {
                 Err("a document rule has a `format`, no `languages`".to_owned())
             }
-            (Body::Match(_) | Body::Flow(_), true) => Err("`languages` is needed".to_owned()),
+            (Body::Match(_) | Body::Flow(_) | Body::Measure(_), true) => {
+                Err("`languages` is needed".to_owned())
+            }
+            (Body::Measure(rule), false) => rule.check(),
             _ => Ok(()),
         }
     }

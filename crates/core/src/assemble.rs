@@ -216,7 +216,7 @@ fn evidence(
         .iter()
         .filter(|file| matches!(file.outcome, Outcome::Assessed { .. }))
         .count();
-    [Agent::Security, Agent::Bugs]
+    Agent::ALL
         .into_iter()
         .map(|agent| AgentEvidence {
             agent,

@@ -78,15 +78,33 @@ pub enum Agent {
     Security,
     /// Looks for ways to go wrong.
     Bugs,
+    /// Looks at how the code is built.
+    Architecture,
+    /// Looks at what the tests still ask for.
+    Tests,
+    /// Looks at what documents and documentation say.
+    Docs,
 }
 
 impl Agent {
+    /// All agents, in the order in which they are shown.
+    pub const ALL: [Self; 5] = [
+        Self::Security,
+        Self::Bugs,
+        Self::Architecture,
+        Self::Tests,
+        Self::Docs,
+    ];
+
     /// The word used in configuration and output.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Security => "security",
             Self::Bugs => "bugs",
+            Self::Architecture => "architecture",
+            Self::Tests => "tests",
+            Self::Docs => "docs",
         }
     }
 }

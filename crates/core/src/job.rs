@@ -55,6 +55,9 @@ pub struct SideReport {
     pub suppressed: Vec<Suppressed>,
     /// Functions, classes and the like, in order of appearance.
     pub symbols: Vec<Symbol>,
+    /// Tests, in order of appearance.
+    #[serde(default)]
+    pub tests: Vec<TestCase>,
 }
 
 /// A named piece of code.
@@ -70,4 +73,21 @@ pub struct Symbol {
     pub end_line: u32,
     /// Equal digests mean equal code, white space and its own name apart.
     pub digest: String,
+    /// Whether others can name it.
+    #[serde(default)]
+    pub is_public: bool,
+    /// How it is called, on one line; empty if nobody else can, or if it is no function.
+    #[serde(default)]
+    pub signature: String,
+}
+
+/// A test of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestCase {
+    /// Its name, or what it says of itself.
+    pub name: String,
+    /// First line, 1-based.
+    pub line: u32,
+    /// Last line.
+    pub end_line: u32,
 }

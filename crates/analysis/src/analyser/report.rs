@@ -5,7 +5,7 @@ use std::ops::Range;
 use pullmill_core::change::RepoPath;
 use pullmill_core::coverage::Outcome;
 use pullmill_core::finding::{Finding, Location, Step, Suggestion, stem};
-use pullmill_core::job::SideReport;
+use pullmill_core::job::{SideReport, TestCase};
 use pullmill_core::review::{Suppressed, SuppressedBy};
 
 use super::Settings;
@@ -15,6 +15,7 @@ use super::message::fill;
 use super::symbols::Symbols;
 use super::tried::MAX_BYTES;
 use crate::hit::Hit;
+use crate::measure::Test;
 use crate::source::Source;
 
 /// Longest snippet, in lines.
@@ -30,6 +31,7 @@ pub(super) struct Side<'a> {
     pub(super) source: &'a Source,
     pub(super) settings: &'a Settings,
     pub(super) symbols: &'a Symbols,
+    pub(super) tests: &'a [Test],
 }
 
 impl<'a> Side<'a> {
@@ -58,6 +60,15 @@ impl<'a> Side<'a> {
             findings,
             suppressed,
             symbols: self.symbols.listed(self.source),
+            tests: self.tests.iter().map(|test| self.case(test)).collect(),
+        }
+    }
+
+    fn case(&self, test: &Test) -> TestCase {
+        TestCase {
+            name: test.name.clone(),
+            line: self.source.position(test.range.start).0,
+            end_line: self.source.position(test.range.end.saturating_sub(1)).0,
         }
     }
 

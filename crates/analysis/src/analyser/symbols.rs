@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use pullmill_core::job::Symbol;
 
+use super::exposure;
 use crate::language::Language;
+use crate::measure::Piece;
 use crate::source::Source;
 use crate::source::syntax::{Node, Syntax};
 
@@ -21,6 +23,11 @@ struct Named {
     range: Range<usize>,
     /// Inside another function: nobody outside can name it.
     is_local: bool,
+    /// Others can name it.
+    is_public: bool,
+    is_documented: bool,
+    /// How it is called; of what is public alone.
+    signature: String,
 }
 
 /// What a syntax node names.
@@ -61,6 +68,22 @@ impl Symbols {
                     source.text().get(named.range.clone()).unwrap_or_default(),
                     named.name.rsplit('.').next().unwrap_or_default(),
                 ),
+                is_public: named.is_public,
+                signature: named.signature.clone(),
+            })
+            .collect()
+    }
+
+    /// What can be measured.
+    pub(super) fn pieces(&self) -> Vec<Piece> {
+        let pieces = self.list.iter().filter(|named| named.kind != "impl");
+        pieces
+            .map(|named| Piece {
+                name: named.name.clone(),
+                range: named.range.clone(),
+                is_function: named.is_function(),
+                is_public: named.is_public && named.kind != "module",
+                is_documented: named.is_documented,
             })
             .collect()
     }
@@ -78,7 +101,16 @@ impl Symbols {
             if let Some(role) = role(node, language)
                 && let Some(name) = role.name.and_then(|name| text.get(name.byte_range()))
             {
-                let named = self.named(&role, name, text, open.last().copied());
+                let mut named = self.named(&role, name, text, open.last().copied());
+                if !named.is_local {
+                    named.expose(
+                        &role,
+                        name,
+                        text,
+                        language,
+                        open.last().map(|outer| &self.list[*outer]),
+                    );
+                }
                 open.push(self.list.len());
                 self.list.push(named);
             }
@@ -105,7 +137,34 @@ impl Symbols {
             kind,
             range: role.node.byte_range(),
             is_local: is_in_function || outer.is_some_and(|outer| outer.is_local),
+            is_public: false,
+            is_documented: false,
+            signature: String::new(),
         }
+    }
+}
+
+impl Named {
+    fn expose(
+        &mut self,
+        role: &Role<'_>,
+        name: &str,
+        text: &str,
+        language: Language,
+        outer: Option<&Self>,
+    ) {
+        let is_open = outer.is_none_or(|outer| outer.is_public || outer.kind == "impl");
+        self.is_public = is_open && exposure::is_public(role.node, name, text, language);
+        if self.is_public {
+            self.is_documented = exposure::is_documented(role.node, text, language);
+            if matches!(self.kind, "function" | "method") {
+                self.signature = exposure::signature(role.node, text);
+            }
+        }
+    }
+
+    fn is_function(&self) -> bool {
+        matches!(self.kind, "function" | "method")
     }
 }
 

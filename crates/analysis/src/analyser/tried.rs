@@ -38,7 +38,7 @@ impl Analyser {
                 let Some(text) = applied(bytes, suggestion) else {
                     return false;
                 };
-                let after = self.side(path, text.as_bytes(), class, true);
+                let after = self.side(path, text.as_bytes(), class);
                 let is_sound = errors(text.as_bytes(), class) <= errors(bytes, class);
                 let mut wanted = before.clone();
                 if let Some(count) = wanted.get_mut(finding.rule.as_str()) {

@@ -86,6 +86,7 @@ fn side(findings: Vec<Finding>) -> SideReport {
         findings,
         suppressed: Vec::new(),
         symbols: Vec::new(),
+        tests: Vec::new(),
     }
 }
 
@@ -137,6 +138,8 @@ fn symbol(name: &str, digest: &str) -> Symbol {
         line: 1,
         end_line: 2,
         digest: digest.into(),
+        is_public: true,
+        signature: String::new(),
     }
 }
 

@@ -80,7 +80,9 @@ pub enum Misread {
     #[error("`{0}` takes nothing after it")]
     Excess(&'static str),
     /// There is no such agent.
-    #[error("there is no agent `{0}`; there are `security` and `bugs`")]
+    #[error(
+        "there is no agent `{0}`; there are `security`, `bugs`, `architecture`, `tests` and `docs`"
+    )]
     NoAgent(String),
     /// It does not say why.
     #[error(
@@ -90,7 +92,7 @@ pub enum Misread {
 }
 
 /// The agents that findings come from.
-pub const AGENTS: [&str; 2] = ["security", "bugs"];
+pub const AGENTS: [&str; 5] = ["security", "bugs", "architecture", "tests", "docs"];
 
 /// How every command begins.
 const PREFIX: &str = "/pullmill";

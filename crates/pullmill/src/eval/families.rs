@@ -213,6 +213,7 @@ impl Row {
             (Agent::Security, Some(id)) => Self::of_cwe(*id),
             (Agent::Security, None) => Self::named(&finding.category),
             (Agent::Bugs, _) => Self::of_bug(&finding.category),
+            (Agent::Architecture | Agent::Tests | Agent::Docs, _) => Self::named(&finding.category),
         }
     }
 

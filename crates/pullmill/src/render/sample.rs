@@ -59,6 +59,8 @@ fn symbol(name: &str, digest: &str) -> Symbol {
         line: 1,
         end_line: 9,
         digest: digest.into(),
+        is_public: true,
+        signature: String::new(),
     }
 }
 
@@ -74,6 +76,7 @@ fn report(language: &str, symbols: &[(&str, &str)], findings: Vec<Finding>) -> S
             .iter()
             .map(|(name, digest)| symbol(name, digest))
             .collect(),
+        tests: Vec::new(),
     }
 }
 

@@ -194,6 +194,9 @@ fn tags(finding: &Finding) -> Vec<String> {
     let agent = match finding.agent {
         Agent::Security => "security",
         Agent::Bugs => "correctness",
+        Agent::Architecture => "maintainability",
+        Agent::Tests => "tests",
+        Agent::Docs => "documentation",
     };
     let weaknesses = finding
         .cwe

@@ -88,6 +88,7 @@ fn report() -> JobReport {
             findings: Vec::new(),
             suppressed: Vec::new(),
             symbols: Vec::new(),
+            tests: Vec::new(),
         }),
     }
 }

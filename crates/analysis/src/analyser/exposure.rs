@@ -1,0 +1,117 @@
+//! Whether others can name a piece of code, whether it says what it is for, and how it is called.
+
+use crate::language::Language;
+use crate::source::syntax::Node;
+
+/// Longest signature, in characters.
+const LONGEST: usize = 160;
+
+/// Whether a definition itself lets others name it; what is around it may still hide it.
+pub(super) fn is_public(node: Node<'_>, name: &str, text: &str, language: Language) -> bool {
+    match language {
+        Language::Python => !name.starts_with('_'),
+        Language::JavaScript | Language::TypeScript | Language::Tsx => match node.kind() {
+            // The class decides for its members.
+            "method_definition" | "public_field_definition" | "field_definition" => {
+                let hides = |child: &Node<'_>| {
+                    child.kind() == "accessibility_modifier"
+                        && text.get(child.byte_range()) != Some("public")
+                };
+                !name.starts_with('#') && !node.children().any(|child| hides(&child))
+            }
+            _ => exported(node).is_some(),
+        },
+        Language::Java => {
+            let is_in_interface = node
+                .parent()
+                .is_some_and(|parent| parent.kind() == "interface_body");
+            let mut modifiers = node.children().filter(|child| child.kind() == "modifiers");
+            let says_so = |list: Node<'_>| list.children().any(|child| child.kind() == "public");
+            is_in_interface || modifiers.next().is_some_and(says_so)
+        }
+        Language::Go => name.starts_with(char::is_uppercase),
+        Language::Rust => {
+            let is_in_trait = node
+                .parent()
+                .and_then(|list| list.parent())
+                .is_some_and(|around| around.kind() == "trait_item");
+            let mut marks = node
+                .children()
+                .filter(|child| child.kind() == "visibility_modifier");
+            is_in_trait || marks.any(|mark| text.get(mark.byte_range()) == Some("pub"))
+        }
+    }
+}
+
+/// Whether documentation stands where the language has it.
+pub(super) fn is_documented(node: Node<'_>, text: &str, language: Language) -> bool {
+    let says = |node: Node<'_>, starts: &[&str]| {
+        let text = text.get(node.byte_range()).unwrap_or_default();
+        starts.iter().any(|start| text.starts_with(start))
+    };
+    match language {
+        Language::Python => {
+            let body =
+                definition(node).and_then(|definition| definition.child_by_field_name("body"));
+            let first = body.and_then(|body| body.children().find(Node::is_named));
+            first
+                .filter(|first| first.kind() == "expression_statement")
+                .and_then(|first| first.child(0))
+                .is_some_and(|first| matches!(first.kind(), "string" | "concatenated_string"))
+        }
+        Language::JavaScript | Language::TypeScript | Language::Tsx => exported(node)
+            .unwrap_or(node)
+            .previous()
+            .is_some_and(|before| says(before, &["/**"])),
+        Language::Java => node.previous().is_some_and(|before| says(before, &["/**"])),
+        Language::Go => {
+            let whole = node
+                .parent()
+                .filter(|parent| parent.kind() == "type_declaration");
+            let before = whole.unwrap_or(node).previous();
+            before.is_some_and(|before| before.kind() == "comment")
+        }
+        Language::Rust => std::iter::successors(node.previous(), Node::previous)
+            .take_while(|one| one.kind() == "attribute_item" || one.is_extra())
+            .any(|one| says(one, &["///", "/**", "#[doc"])),
+    }
+}
+
+/// A definition up to its body, on one line.
+pub(super) fn signature(node: Node<'_>, text: &str) -> String {
+    let inner = definition(node).unwrap_or(node);
+    let inner = inner.child_by_field_name("value").unwrap_or(inner);
+    let end = inner
+        .child_by_field_name("body")
+        .map_or(node.end_byte(), |body| body.start_byte());
+    let head = text.get(node.start_byte()..end).unwrap_or_default();
+    // Decorators belong to the definition, and comments to nobody.
+    let words: Vec<&str> = head.split_ascii_whitespace().collect();
+    let head = words.join(" ");
+    let head = head.trim_end_matches(['{', ':', '=', '>', ' ']);
+    match head.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &head[..end]),
+        None => head.to_owned(),
+    }
+}
+
+/// A Python definition without its decorators.
+fn definition(node: Node<'_>) -> Option<Node<'_>> {
+    match node.kind() {
+        "decorated_definition" => node.child_by_field_name("definition"),
+        _ => Some(node),
+    }
+}
+
+/// The statement that exports a definition.
+fn exported(node: Node<'_>) -> Option<Node<'_>> {
+    let around = std::iter::successors(node.parent(), Node::parent).take(2);
+    around
+        .take_while(|one| {
+            matches!(
+                one.kind(),
+                "export_statement" | "lexical_declaration" | "variable_declaration"
+            )
+        })
+        .find(|one| one.kind() == "export_statement")
+}
