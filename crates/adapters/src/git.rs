@@ -4,6 +4,7 @@
 //! `cat-file --batch` are run, in a way that starts no hook, filter, text conversion, external diff or fetch.
 //! Working files are hashed and compared here, because git itself would run the repository's filters.
 
+mod around;
 mod content;
 mod draft;
 mod error;
@@ -26,6 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pullmill_core::change::{Change, Side};
 
+pub use around::{Head, Nearby};
 pub(crate) use content::side_of;
 pub(crate) use draft::SUBMODULE;
 pub use error::GitError;

@@ -6,11 +6,13 @@ mod cover;
 mod headline;
 mod kind;
 mod merge;
+mod names;
 mod place;
 mod summary;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +30,8 @@ use crate::review::{
 use crate::{risk, verdict};
 
 pub use merge::family;
+pub use names::{Names, New, names};
+pub use wide::{GONE_TESTS, LAYERS};
 
 /// What the configuration says about judging and showing; the default needs no configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +75,12 @@ pub struct Analyses {
     pub files: BTreeMap<RepoPath, Analysis>,
     /// What else was not done, in words for the verdict, e.g. a rule file that could not be read.
     pub incomplete: Vec<String>,
+    /// What was found by looking at more than the change; the change caused all of it. With stems as fingerprints.
+    pub found: Vec<Finding>,
+    /// What else certainly has another name.
+    pub renamed: Vec<Renamed>,
+    /// What the reader should know about that.
+    pub notes: Vec<String>,
 }
 
 /// What became of one file.
@@ -87,12 +97,22 @@ pub enum Analysis {
     },
 }
 
+/// Whether a file holds tests, by its path.
+#[must_use]
+pub fn is_test(path: &RepoPath) -> bool {
+    kind::Kind::of(path) == kind::Kind::Test
+}
+
 /// Judges a change.
 #[must_use]
 pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Review {
     let files = sorted(change);
     let mut caused = cause::find(&files, analyses);
+    caused
+        .open
+        .extend(wide::found(&files, analyses, &settings.policy));
     let mut notes = change.notes.clone();
+    notes.extend(analyses.notes.iter().cloned());
     notes.extend(cover::base_gaps(&files, analyses));
     let merged = merge::near_duplicates(&mut caused.open);
     let set_aside = baseline::Renames::of(&files).set_aside(&mut caused, &settings.baseline);
@@ -107,7 +127,7 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
             head: change.head.clone(),
         },
         summary,
-        renamed: summary::renamed(&files, analyses),
+        renamed: [summary::renamed(&files, analyses), analyses.renamed.clone()].concat(),
         open: caused.open,
         suppressed: caused.suppressed,
         merged,

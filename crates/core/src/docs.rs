@@ -1,11 +1,14 @@
 //! Documents that a change has made untrue: they still call something by a name that it certainly does not have any more.
 
+pub mod finding;
+mod needle;
 mod spans;
 
 use serde::{Deserialize, Serialize};
 
 use crate::change::RepoPath;
 use crate::event::digest_of;
+use needle::{Needle, words};
 
 /// Something that a change has given another name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,6 +33,14 @@ pub enum RenamedKind {
     Symbol,
     /// A file.
     File,
+    /// A flag of a command line, e.g. `--port`.
+    Flag,
+    /// An environment variable.
+    Variable,
+    /// A key of a configuration file.
+    Key,
+    /// A route, e.g. `/users`.
+    Route,
 }
 
 /// A line of a document that is not true any more, and what it should say.
@@ -75,14 +86,30 @@ pub fn is_document(path: &RepoPath) -> bool {
     is_text && !parts.split('/').any(tells_history)
 }
 
-/// The lines of a document that still use an old name. Only what is certain is named: see `Needle`.
+/// How source files end whose comments are looked at.
+const SOURCES: [&str; 12] = [
+    "py", "pyi", "js", "jsx", "mjs", "cjs", "ts", "mts", "tsx", "java", "go", "rs",
+];
+
+/// Whether a file is code whose comments are looked at.
+#[must_use]
+pub fn is_source(path: &RepoPath) -> bool {
+    SOURCES.contains(&path.extension().as_str())
+}
+
+/// The lines of a document, or of the comments of a source file, that still use an old name. Only what is certain is named: see `Needle`.
 #[must_use]
 pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
-    let needles: Vec<Needle<'_>> = renamed.iter().filter_map(Needle::of).collect();
+    let mut needles: Vec<Needle<'_>> = renamed.iter().filter_map(Needle::of).collect();
+    if is_source(path) {
+        // Where the code itself still has the word, its comments may be about that.
+        needles.retain(|needle| !spans::code_lines(path, text).any(|line| needle.is_word_of(line)));
+    }
+    if needles.is_empty() {
+        return Vec::new();
+    }
     let mut edits = Vec::new();
-    let mut fence = spans::Fence::default();
-    for (number, line) in text.lines().enumerate() {
-        let mut code = fence.code(line);
+    for (number, line, mut code) in spans::lines(path, text) {
         let mut after = line.to_owned();
         let mut of = None;
         for needle in &needles {
@@ -102,7 +129,7 @@ pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
         if let Some(of) = of {
             edits.push(Edit {
                 path: path.clone(),
-                line: u32::try_from(number + 1).unwrap_or(u32::MAX),
+                line: number,
                 before: line.to_owned(),
                 after,
                 of,
@@ -110,6 +137,78 @@ pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
         }
     }
     edits
+}
+
+/// Something that a change has taken away and that documents may still name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gone {
+    /// What it was.
+    pub kind: RenamedKind,
+    /// What it was called.
+    pub name: String,
+    /// The changed file it was in.
+    pub path: RepoPath,
+}
+
+/// A line of a document that names something that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// The document.
+    pub path: RepoPath,
+    /// The line, from 1.
+    pub line: u32,
+    /// What it says, without its end.
+    pub text: String,
+    /// What it names.
+    pub of: Gone,
+}
+
+/// The lines of a document that name what is gone, each once.
+#[must_use]
+pub fn mentions(gone: &[Gone], path: &RepoPath, text: &str) -> Vec<Mention> {
+    let as_renamed = |gone: &Gone| Renamed {
+        kind: gone.kind,
+        from: gone.name.clone(),
+        to: String::new(),
+        path: gone.path.clone(),
+        line: 1,
+    };
+    let renamed: Vec<Renamed> = gone.iter().map(as_renamed).collect();
+    let needles = renamed.iter().map(Needle::of_name);
+    let needles: Vec<(&Gone, Needle<'_>)> = gone.iter().zip(needles).collect();
+    let mut mentions = Vec::new();
+    for (number, line, code) in spans::lines(path, text) {
+        let found = needles
+            .iter()
+            .find(|(_, needle)| !needle.places(line, &code).is_empty());
+        if let Some((gone, _)) = found {
+            mentions.push(Mention {
+                path: path.clone(),
+                line: number,
+                text: line.to_owned(),
+                of: (*gone).clone(),
+            });
+        }
+    }
+    mentions
+}
+
+/// Whether a text holds a name as a word of its own.
+#[must_use]
+pub fn holds(kind: RenamedKind, name: &str, text: &str) -> bool {
+    let name = match kind {
+        RenamedKind::Symbol => name.rsplit('.').next().unwrap_or(name),
+        RenamedKind::Flag => name.trim_start_matches('-'),
+        _ => name,
+    };
+    !name.is_empty()
+        && text.match_indices(name).any(|(at, found)| {
+            let is_free = |next: Option<char>| {
+                !next.is_some_and(|next| next.is_alphanumeric() || next == '_')
+            };
+            is_free(text[..at].chars().next_back())
+                && is_free(text[at + found.len()..].chars().next())
+        })
 }
 
 /// A document with edits made.
@@ -146,119 +245,6 @@ const DOCS: &str = "docs-";
 #[must_use]
 pub fn is_edit(fingerprint: &str) -> bool {
     fingerprint.starts_with(DOCS)
-}
-
-/// What a document is searched for.
-///
-/// A path is taken if it has a folder and stands alone. A name is taken in code alone, and there only if it stands
-/// behind its class or module (`Session.open`), or if nobody uses such a word by chance (`open_session`, `openSession`).
-struct Needle<'r> {
-    renamed: &'r Renamed,
-    from_last: &'r str,
-    to_last: &'r str,
-    /// What may stand before it: its class, or the module if it is in none.
-    owner: &'r str,
-    is_distinct: bool,
-}
-
-impl<'r> Needle<'r> {
-    fn of(renamed: &'r Renamed) -> Option<Self> {
-        if renamed.kind == RenamedKind::File {
-            return renamed.from.contains('/').then_some(Self {
-                renamed,
-                from_last: &renamed.from,
-                to_last: &renamed.to,
-                owner: "",
-                is_distinct: true,
-            });
-        }
-        let (owner, from_last) = renamed.from.rsplit_once('.').unwrap_or(("", &renamed.from));
-        let to_last = renamed
-            .to
-            .rsplit_once('.')
-            .map_or(&*renamed.to, |(_, last)| last);
-        if from_last == to_last || from_last.is_empty() || to_last.is_empty() {
-            return None;
-        }
-        let name = renamed.path.file_name();
-        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-        let owner = owner.rsplit('.').next().unwrap_or(owner);
-        Some(Self {
-            renamed,
-            from_last,
-            to_last,
-            owner: if owner.is_empty() { stem } else { owner },
-            is_distinct: is_distinct(from_last),
-        })
-    }
-
-    /// Where it stands in a line, in order.
-    fn places(&self, line: &str, code: &spans::Code) -> Vec<usize> {
-        let wanted = |(at, found): (usize, &str)| {
-            let (before, after) = (&line[..at], &line[at + found.len()..]);
-            match self.renamed.kind {
-                RenamedKind::File => stands_alone(before, after, is_of_path),
-                RenamedKind::Symbol => {
-                    code.holds(at)
-                        && stands_alone(before, after, is_of_word)
-                        && (self.is_distinct || self.is_owned(before))
-                }
-            }
-        };
-        line.match_indices(self.from_last)
-            .filter(|place| wanted(*place))
-            .map(|(at, _)| at)
-            .collect()
-    }
-
-    fn is_owned(&self, before: &str) -> bool {
-        let joined = [".", "::", "#", "->"];
-        let mut behind = joined.iter().filter_map(|joint| before.strip_suffix(joint));
-        let around = behind
-            .next()
-            .and_then(|before| before.strip_suffix(self.owner));
-        let is_free = |before: &str| !before.chars().next_back().is_some_and(is_of_word);
-        !self.owner.is_empty() && around.is_some_and(is_free)
-    }
-
-    fn replace(&self, line: &mut String, places: &[usize]) {
-        for at in places.iter().rev() {
-            line.replace_range(*at..at + self.from_last.len(), self.to_last);
-        }
-    }
-}
-
-/// Whether a name is no word that people use by chance.
-fn is_distinct(name: &str) -> bool {
-    let inner = name.trim_matches('_');
-    let characters = || inner.chars().zip(inner.chars().skip(1));
-    inner.len() >= 5
-        && (inner.contains('_')
-            || characters().any(|(one, next)| one.is_lowercase() && next.is_uppercase()))
-}
-
-fn stands_alone(before: &str, after: &str, is_part: fn(char) -> bool) -> bool {
-    let is_free = |next: Option<char>| !next.is_some_and(is_part);
-    // The end of a sentence is no part of a path.
-    let after = after
-        .strip_prefix('.')
-        .filter(|rest| !rest.starts_with(is_of_word))
-        .unwrap_or(after);
-    let before = before.strip_suffix("./").unwrap_or(before);
-    is_free(before.chars().next_back()) && is_free(after.chars().next())
-}
-
-fn is_of_word(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '_' | '-' | '$')
-}
-
-fn is_of_path(character: char) -> bool {
-    is_of_word(character) || matches!(character, '/' | '.' | '\\' | '~' | '@' | '%' | ':')
-}
-
-/// The words of a line.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|character: char| !(character.is_alphanumeric() || matches!(character, '_' | '$')))
 }
 
 #[cfg(test)]

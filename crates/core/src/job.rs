@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::RepoPath;
 use crate::coverage::Outcome;
+use crate::docs::RenamedKind;
 use crate::finding::{Finding, Severity};
 use crate::review::Suppressed;
 
@@ -56,8 +57,11 @@ pub struct SideReport {
     /// Functions, classes and the like, in order of appearance.
     pub symbols: Vec<Symbol>,
     /// Tests, in order of appearance.
-    #[serde(default)]
     pub tests: Vec<TestCase>,
+    /// Names it gives to people, in order of appearance.
+    pub names: Vec<GivenName>,
+    /// Modules it uses, each once, in order of appearance.
+    pub imports: Vec<Import>,
 }
 
 /// A named piece of code.
@@ -74,11 +78,31 @@ pub struct Symbol {
     /// Equal digests mean equal code, white space and its own name apart.
     pub digest: String,
     /// Whether others can name it.
-    #[serde(default)]
     pub is_public: bool,
     /// How it is called, on one line; empty if nobody else can, or if it is no function.
-    #[serde(default)]
     pub signature: String,
+}
+
+/// A name that a file gives to people who use the program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenName {
+    /// What is called so.
+    pub kind: RenamedKind,
+    /// As people write it, e.g. `--port`.
+    pub name: String,
+    /// The line, 1-based.
+    pub line: u32,
+    /// Equal for lines that are equal but for the name.
+    pub around: String,
+}
+
+/// A module that a file uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// As the file calls it.
+    pub module: String,
+    /// The line, 1-based.
+    pub line: u32,
 }
 
 /// A test of a file.

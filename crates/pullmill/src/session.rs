@@ -1,6 +1,8 @@
 //! One reviewer for every command: holds the analysis children and the settings, and turns changes and trees into reviews.
 
+pub mod around;
 pub mod content;
+mod documents;
 mod moved;
 mod plan;
 pub mod settings;
@@ -11,16 +13,20 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits, Stopped};
-use pullmill_adapters::git;
+use pullmill_adapters::git::{self, GitError};
 use pullmill_core::assemble::{self, Analyses, Analysis};
 use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::coverage::SkipReason;
+use pullmill_core::docs;
+use pullmill_core::duplicates::Added;
+use pullmill_core::finding::Finding;
 use pullmill_core::job::{Job, JobReport};
 use pullmill_core::policy;
 use pullmill_core::review::Review;
 
 use crate::cli::{Failure, Status};
 use crate::progress::Progress;
+use around::{Around, Shelf};
 use plan::Plan;
 use settings::Settings;
 use tree::Tree;
@@ -98,14 +104,44 @@ impl Reviewer {
         self.analyzer.stop();
     }
 
-    /// Reviews one change.
-    pub fn review(&self, change: &Change, progress: &Progress) -> Result<Review, Failure> {
+    /// Reviews one change, and what stands around it if that can be seen.
+    pub fn review(
+        &self,
+        change: &Change,
+        around: Option<Around<'_>>,
+        progress: &Progress,
+    ) -> Result<Review, Failure> {
         let plan = Plan::of(change, &self.settings.policy);
         let (paths, jobs): (Vec<RepoPath>, Vec<Job>) = plan.jobs.into_iter().unzip();
         let mut reports = self.analyse(jobs.clone(), progress)?;
         self.search_moved(change, &jobs, &mut reports, progress)?;
-        let analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
+        let mut analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
+        if let Some(around) = around {
+            self.compare(around, change, &mut analyses);
+        }
         Ok(self.judge(change, &analyses))
+    }
+
+    /// Compares the change with what stands around it. What cannot be read there is said and fails nothing.
+    fn compare(&self, around: Around<'_>, change: &Change, analyses: &mut Analyses) {
+        let mut shelf = Shelf::new(around, change, &self.settings.policy);
+        let compared = documents::compare(&mut shelf, change, analyses);
+        let copies = duplicates(&mut shelf, change);
+        match compared.and_then(|compared| Ok((compared, copies?))) {
+            Ok((compared, copies)) => {
+                analyses.found.extend(compared.found);
+                analyses.renamed.extend(compared.renamed);
+                analyses.found.extend(copies);
+                if !shelf.is_complete {
+                    let note = "the change was not compared with everything around it: there is too much of it";
+                    analyses.notes.push(note.to_owned());
+                }
+            }
+            Err(error) => {
+                let note = format!("the change was not compared with what is around it: {error}");
+                analyses.notes.push(note);
+            }
+        }
     }
 
     /// Reviews many changes, with the children working on all of them at once.
@@ -211,8 +247,21 @@ impl Reviewer {
         Analyses {
             files,
             incomplete: self.incomplete.clone(),
+            ..Analyses::default()
         }
     }
+}
+
+/// Looks for copies of what a change adds. Nothing is read unless it adds enough.
+fn duplicates(shelf: &mut Shelf<'_>, change: &Change) -> Result<Vec<Finding>, GitError> {
+    let Some(added) = Added::of(change) else {
+        return Ok(Vec::new());
+    };
+    let sources = shelf.read(docs::is_source)?;
+    let texts = sources
+        .iter()
+        .filter_map(|(path, text)| Some((path, std::str::from_utf8(text).ok()?)));
+    Ok(added.compare(texts))
 }
 
 fn refused(stopped: Stopped) -> Failure {

@@ -79,7 +79,7 @@ impl Repository {
         Ok(change("staged changes", before.commit, files, notes))
     }
 
-    fn checked_out(&self, what: &'static str) -> Result<&Path, GitError> {
+    pub(super) fn checked_out(&self, what: &'static str) -> Result<&Path, GitError> {
         self.root.as_deref().ok_or(GitError::Bare(what))
     }
 

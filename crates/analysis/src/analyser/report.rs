@@ -17,6 +17,7 @@ use super::tried::MAX_BYTES;
 use crate::hit::Hit;
 use crate::measure::Test;
 use crate::source::Source;
+use crate::{imports, names};
 
 /// Longest snippet, in lines.
 const SNIPPET_LINES: u32 = 6;
@@ -61,6 +62,8 @@ impl<'a> Side<'a> {
             suppressed,
             symbols: self.symbols.listed(self.source),
             tests: self.tests.iter().map(|test| self.case(test)).collect(),
+            names: names::of(self.source, self.path),
+            imports: imports::of(self.source),
         }
     }
 

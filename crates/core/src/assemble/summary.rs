@@ -81,7 +81,9 @@ pub(super) fn of_scan(analyses: &Analyses, depth: usize) -> Summary {
     }
 }
 
-fn reports(analyses: &Analyses) -> impl Iterator<Item = (&RepoPath, &JobReport)> + Clone {
+pub(super) fn reports(
+    analyses: &Analyses,
+) -> impl Iterator<Item = (&RepoPath, &JobReport)> + Clone {
     analyses
         .files
         .iter()

@@ -87,6 +87,8 @@ fn side(findings: Vec<Finding>) -> SideReport {
         suppressed: Vec::new(),
         symbols: Vec::new(),
         tests: Vec::new(),
+        names: Vec::new(),
+        imports: Vec::new(),
     }
 }
 

@@ -1,6 +1,9 @@
-//! Where a document shows code: fenced blocks, and spans between backticks.
+//! Where a document shows code: fenced blocks, and spans between backticks. Of a source file the comments are the document.
 
 use std::ops::Range;
+
+use super::is_source;
+use crate::change::RepoPath;
 
 /// The code of one line.
 pub(super) struct Code {
@@ -54,6 +57,76 @@ impl Fence {
             }
         }
         inline(line, self.open.is_some())
+    }
+}
+
+/// The lines that are looked at, from 1, with what of them is code. In comments every word may be.
+pub(super) fn lines<'t>(
+    path: &RepoPath,
+    text: &'t str,
+) -> Box<dyn Iterator<Item = (u32, &'t str, Code)> + 't> {
+    let numbered = (1..).zip(text.lines());
+    if is_source(path) {
+        let mut comments = Comments::of(path);
+        return Box::new(numbered.filter_map(move |(number, line)| {
+            comments
+                .is_comment(line)
+                .then(|| (number, line, inline(line, true)))
+        }));
+    }
+    let mut fence = Fence::default();
+    Box::new(numbered.map(move |(number, line)| (number, line, fence.code(line))))
+}
+
+/// The lines of a source file that are no comments.
+pub(super) fn code_lines<'t>(
+    path: &RepoPath,
+    text: &'t str,
+) -> impl Iterator<Item = &'t str> + use<'t> {
+    let mut comments = Comments::of(path);
+    text.lines().filter(move |line| !comments.is_comment(line))
+}
+
+/// Follows the comments of a source file from line to line, as far as whole lines are comments.
+struct Comments {
+    is_python: bool,
+    /// What ends the text that is open, and whether it is a comment.
+    open: Option<(&'static str, bool)>,
+}
+
+impl Comments {
+    fn of(path: &RepoPath) -> Self {
+        Self {
+            is_python: matches!(path.extension().as_str(), "py" | "pyi"),
+            open: None,
+        }
+    }
+
+    fn is_comment(&mut self, line: &str) -> bool {
+        let text = line.trim_start();
+        if let Some((end, is_comment)) = self.open {
+            self.open = self.open.filter(|_| !text.contains(end));
+            return is_comment;
+        }
+        if !self.is_python {
+            let is_block = text.starts_with("/*");
+            if is_block && !text.contains("*/") {
+                self.open = Some(("*/", true));
+            }
+            return is_block || text.starts_with("//");
+        }
+        let quotes = ["\"\"\"", "'''"]
+            .into_iter()
+            .find(|quotes| text.contains(quotes));
+        let Some(quotes) = quotes.filter(|_| !text.starts_with('#')) else {
+            return text.starts_with('#');
+        };
+        // A text that begins a line is a docstring; any other is a value.
+        let is_docstring = text.trim_start_matches(['r', 'R']).starts_with(quotes);
+        if text.matches(quotes).count() % 2 == 1 {
+            self.open = Some((quotes, is_docstring));
+        }
+        is_docstring
     }
 }
 

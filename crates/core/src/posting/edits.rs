@@ -146,7 +146,11 @@ fn place(
 fn said(edit: &Edit, is_there: bool) -> String {
     let (from, to) = (code(&edit.of.from), code(&edit.of.to));
     let what = match edit.of.kind {
-        RenamedKind::Symbol => format!("{from} is called {to} now"),
+        RenamedKind::Symbol
+        | RenamedKind::Flag
+        | RenamedKind::Variable
+        | RenamedKind::Key
+        | RenamedKind::Route => format!("{from} is called {to} now"),
         RenamedKind::File => format!("{from} has moved to {to}"),
     };
     let place = code(&format!("{}:{}", edit.path, edit.line));

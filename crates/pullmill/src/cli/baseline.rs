@@ -1,6 +1,5 @@
 //! `pullmill baseline`: records the present findings, so that reviews set them aside.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +8,7 @@ use pullmill_core::baseline::{self, Baseline};
 
 use super::failure::{Failure, Status};
 use super::output;
+use super::replace::replace;
 use super::{Common, folder_or_here};
 use crate::progress::Progress;
 use crate::session::settings::{self, Ground, Overrides, Settings};
@@ -84,18 +84,5 @@ fn store(root: &Path, text: &str) -> Result<(), Failure> {
         )));
     }
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let draft = folder.join(format!(".baseline.{}.tmp", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&draft)
-        .map_err(failed)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&draft, &path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&draft);
-        failed(error)
-    })
+    replace(&path, text.as_bytes()).map_err(failed)
 }

@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use pullmill_adapters::git::{GitError, Limits, Repository, Wanted};
+use pullmill_adapters::git::{GitError, Head, Limits, Repository, Wanted};
 use pullmill_adapters::patch::{self, PatchError};
 use pullmill_core::change::Change;
 use pullmill_core::policy;
 
 use super::failure::{Failure, Status};
+use super::fix_docs;
 use super::output::OutputArgs;
 use super::{Common, folder_or_here, is_standard_input};
 use crate::progress::Progress;
+use crate::session::around::Around;
 use crate::session::settings::{Ground, Settings};
 use crate::session::{self, Reviewer, read_limits};
 
@@ -36,6 +38,9 @@ pub struct ReviewArgs {
     /// The repository; left out: the one around the present folder.
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
+    /// Write the lines of documents that use old names as they should be, into the working tree.
+    #[arg(long, conflicts_with = "patch")]
+    fix_docs: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -61,7 +66,11 @@ pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
     } else {
         source.change(&wanted)?
     };
-    let review = reviewer.review(&change, &progress)?;
+    let around = source.around(&change);
+    let review = reviewer.review(&change, around, &progress)?;
+    if args.fix_docs {
+        fix_docs::apply(around, &review)?;
+    }
     args.output.print(&review, &terminal)
 }
 
@@ -98,6 +107,17 @@ impl Source {
                 .map_err(|error| git_failure(&error)),
             (None, None) => Err(Failure::new(Status::NoInput, "there is no repository")),
         }
+    }
+
+    /// What stands around the change; nobody knows around which files a patch was made.
+    fn around<'a>(&'a self, change: &'a Change) -> Option<Around<'a>> {
+        let repository = self.repository.as_ref().filter(|_| self.patch.is_none())?;
+        let head = match (&change.head, &self.wanted) {
+            (Some(commit), _) => Head::Commit(commit),
+            (None, Wanted::Staged) => Head::Index,
+            (None, _) => Head::Working,
+        };
+        Some(Around { repository, head })
     }
 
     /// Settings come from what was there before the change, never from the change (decision 21).
@@ -143,7 +163,7 @@ fn read_patch(argument: &OsString) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn git_failure(error: &GitError) -> Failure {
+pub(super) fn git_failure(error: &GitError) -> Failure {
     let status = match error {
         GitError::NoGit(_) => Status::Unavailable,
         GitError::Revision { .. } => Status::Usage,

@@ -1,11 +1,13 @@
 //! `pullmill rules`: lists the rules, or explains one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
 use pullmill_analysis::pack;
 use pullmill_analysis::rule::RuleMeta;
+use pullmill_core::rule_text::{self, RuleText};
 
 use super::failure::{Failure, Status};
 use super::output;
@@ -21,6 +23,10 @@ pub struct RulesArgs {
 pub fn run(args: &RulesArgs) -> Result<ExitCode, Failure> {
     let rules = pack::catalogue()
         .map_err(|problems| Failure::list(Status::Internal, "the rules are broken:", &problems))?;
+    let wide = rule_text::ALL
+        .iter()
+        .map(|rule| (rule.id.to_owned(), wide(rule)));
+    let rules: BTreeMap<String, RuleMeta> = rules.into_iter().chain(wide).collect();
     let mut text = String::new();
     let written = match &args.id {
         None => rules.values().try_for_each(|rule| list(&mut text, rule)),
@@ -35,6 +41,23 @@ pub fn run(args: &RulesArgs) -> Result<ExitCode, Failure> {
     written.map_err(|error| Failure::new(Status::Internal, error))?;
     output::write(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A rule that looks at a whole change, in the form of the others.
+fn wide(rule: &RuleText) -> RuleMeta {
+    RuleMeta {
+        id: rule.id.to_owned(),
+        agent: rule.agent,
+        severity: rule.severity,
+        confidence: rule.confidence,
+        category: rule.category.to_owned(),
+        cwe: Vec::new(),
+        owasp: None,
+        message: rule.message.to_owned(),
+        why: rule.why.to_owned(),
+        fix: rule.fix.to_owned(),
+        suggest: Vec::new(),
+    }
 }
 
 fn list(text: &mut String, rule: &RuleMeta) -> std::fmt::Result {

@@ -77,6 +77,8 @@ fn report(language: &str, symbols: &[(&str, &str)], findings: Vec<Finding>) -> S
             .map(|(name, digest)| symbol(name, digest))
             .collect(),
         tests: Vec::new(),
+        names: Vec::new(),
+        imports: Vec::new(),
     }
 }
 
@@ -268,6 +270,7 @@ pub(super) fn sample() -> Review {
         &Analyses {
             files,
             incomplete: Vec::new(),
+            ..Analyses::default()
         },
         &settings,
     )

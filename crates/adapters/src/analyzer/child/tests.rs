@@ -89,6 +89,8 @@ fn report() -> JobReport {
             suppressed: Vec::new(),
             symbols: Vec::new(),
             tests: Vec::new(),
+            names: Vec::new(),
+            imports: Vec::new(),
         }),
     }
 }
