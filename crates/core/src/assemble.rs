@@ -1,5 +1,6 @@
 //! Turns what the analysis said of each file into a [`Review`]: pure, and the same whatever the order of the files.
 
+mod api;
 mod baseline;
 mod cause;
 mod cover;
@@ -118,7 +119,9 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
     let set_aside = baseline::Renames::of(&files).set_aside(&mut caused, &settings.baseline);
     caused.suppressed.extend(set_aside);
     let coverage = cover::of_change(&files, analyses);
-    let summary = summary::of_change(&files, analyses, settings.component_depth);
+    let renamed = summary::renamed(&files, analyses);
+    let mut summary = summary::of_change(&files, analyses, settings.component_depth);
+    summary.api = api::of_change(analyses, &renamed);
     let parts = Parts {
         subject: Subject {
             kind: SubjectKind::Change,
@@ -127,7 +130,7 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
             head: change.head.clone(),
         },
         summary,
-        renamed: [summary::renamed(&files, analyses), analyses.renamed.clone()].concat(),
+        renamed: [renamed, analyses.renamed.clone()].concat(),
         open: caused.open,
         suppressed: caused.suppressed,
         merged,

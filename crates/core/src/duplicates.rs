@@ -71,7 +71,7 @@ impl<'c> Added<'c> {
                 let added = CommentableLines::of(&file.hunks);
                 let text = file.head.text().filter(|_| added.added_count() >= LINES)?;
                 // What is not UTF-8 is not compared.
-                let text = std::str::from_utf8(text).ok()?;
+                let text = without_tests(&file.path, std::str::from_utf8(text).ok()?);
                 Some(File {
                     path: &file.path,
                     tokens: tokens(&file.path, text),
@@ -114,7 +114,8 @@ impl<'c> Added<'c> {
             let bases = Some(&file.base).filter(|_| file.status != Status::Copied);
             for (side, step) in [(Some(&file.head), 1), (bases, -1)] {
                 let text = side.and_then(|side| std::str::from_utf8(side.text()?).ok());
-                let tokens = tokens(&file.path, text.unwrap_or_default());
+                let text = without_tests(&file.path, text.unwrap_or_default());
+                let tokens = tokens(&file.path, text);
                 for (_, name) in windows_of(&tokens) {
                     if windows.contains_key(&name) {
                         *more.entry(name).or_default() += step;
@@ -137,6 +138,7 @@ impl<'c> Added<'c> {
     ) -> Vec<Finding> {
         let mut rows = Vec::new();
         for (path, text) in texts.filter(|(path, _)| is_source(path) && !is_test(path)) {
+            let text = without_tests(path, text);
             self.rows(path, &tokens(path, text), &mut rows);
         }
         // The longest first; of equal ones the first in the order of their places.
@@ -257,6 +259,12 @@ impl<'c> Added<'c> {
             ..DUPLICATED.finding(at(file.path, first, last))
         }
     }
+}
+
+/// A text up to the tests that stand at its end, as they do in Rust.
+fn without_tests<'t>(path: &RepoPath, text: &'t str) -> &'t str {
+    let tests = (path.extension() == "rs").then(|| text.find("\n#[cfg(test)]\nmod "));
+    tests.flatten().map_or(text, |end| &text[..end])
 }
 
 /// Every row of [`TOKENS`] tokens, by its last token, with a name that equal rows share.

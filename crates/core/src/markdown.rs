@@ -5,7 +5,7 @@ pub mod neutral;
 use crate::change::Status;
 use crate::coverage::{self, Outcome};
 use crate::finding::{Finding, Severity};
-use crate::review::{Review, Suppressed, SuppressedBy, WalkthroughRow};
+use crate::review::{Api, Review, Suppressed, SuppressedBy, WalkthroughRow};
 use crate::verdict::Outlook;
 use neutral::{block, code, prose};
 
@@ -25,6 +25,7 @@ pub fn render(review: &Review) -> String {
     judgement(&mut page, review);
     findings(&mut page, &review.findings);
     walkthrough(&mut page, review);
+    api(&mut page, &review.summary.api);
     suppressed(&mut page, &review.suppressed);
     covered(&mut page, review);
     for note in review.notes.iter().take(MAX_REASONS) {
@@ -41,6 +42,7 @@ pub fn description(review: &Review, head: &str) -> String {
     page.paragraph("### What changes");
     page.paragraph(&prose(&review.summary.headline));
     walkthrough(&mut page, review);
+    api(&mut page, &review.summary.api);
     page.paragraph(&format!("As of {}.", code(head.get(..7).unwrap_or(head))));
     page.out.truncate(page.out.trim_end().len());
     clipped(page.out)
@@ -332,6 +334,39 @@ fn walkthrough(page: &mut Page, review: &Review) {
             );
         }
         table(page, rows);
+    });
+}
+
+/// What others can name: folded away, with what it means for a version.
+fn api(page: &mut Page, api: &Api) {
+    let counts = [
+        (api.removed.len(), "removed"),
+        (api.changed.len(), "changed"),
+        (api.added.len(), "added"),
+    ];
+    let words: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    if words.is_empty() {
+        return;
+    }
+    let title = format!("Public names: {} ({})", words.join(", "), api.bump.word());
+    page.fold(&title, |page| {
+        let removed = api
+            .removed
+            .iter()
+            .map(|one| format!("removed {}", code(&one.signature)));
+        let changed = api
+            .changed
+            .iter()
+            .map(|one| format!("{} became {}", code(&one.before), code(&one.after)));
+        let added = api
+            .added
+            .iter()
+            .map(|one| format!("added {}", code(&one.signature)));
+        page.bullets(removed.chain(changed).chain(added).collect());
     });
 }
 

@@ -86,6 +86,71 @@ pub struct Summary {
     pub components: Vec<Component>,
     /// One row per file.
     pub walkthrough: Vec<WalkthroughRow>,
+    /// What it does to what others can name.
+    #[serde(default)]
+    pub api: Api,
+}
+
+/// What a change does to what others can name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Api {
+    /// What Semantic Versioning asks for, if this is published.
+    pub bump: Bump,
+    /// New.
+    pub added: Vec<ApiItem>,
+    /// With another signature or another name.
+    pub changed: Vec<ApiChange>,
+    /// Gone.
+    pub removed: Vec<ApiItem>,
+}
+
+/// Which number of a version grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bump {
+    /// Something changed or gone may break others.
+    Major,
+    /// Something is new.
+    Minor,
+    /// Nothing that others can name.
+    #[default]
+    Patch,
+}
+
+impl Bump {
+    /// The word used in output.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Major => "major",
+            Self::Minor => "minor",
+            Self::Patch => "patch",
+        }
+    }
+}
+
+/// A public piece of code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiItem {
+    /// The file.
+    pub path: RepoPath,
+    /// Qualified inside the file.
+    pub name: String,
+    /// How it is called, on one line.
+    pub signature: String,
+}
+
+/// A public piece of code that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiChange {
+    /// The file.
+    pub path: RepoPath,
+    /// What it is called now, qualified inside the file.
+    pub name: String,
+    /// How it was called.
+    pub before: String,
+    /// How it is called.
+    pub after: String,
 }
 
 /// A part of the repository that a change touches.

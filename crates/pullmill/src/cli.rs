@@ -20,6 +20,7 @@ mod review;
 mod rules;
 mod scan;
 mod serve;
+mod shell;
 mod store;
 mod submit;
 
@@ -128,6 +129,10 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a store from a backup.
     Restore(backup::RestoreArgs),
+    /// Print a script that completes commands and flags in a shell.
+    Completions(shell::CompletionsArgs),
+    /// Print a manual page.
+    Man(shell::ManArgs),
 }
 
 /// Does what the arguments ask for.
@@ -155,6 +160,8 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(status) => status,

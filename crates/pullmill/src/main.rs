@@ -7,6 +7,7 @@ mod http;
 mod owner;
 mod progress;
 mod render;
+mod sarif;
 mod server;
 mod session;
 mod telemetry;

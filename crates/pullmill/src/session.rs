@@ -3,6 +3,7 @@
 pub mod around;
 pub mod content;
 mod documents;
+mod foreign;
 mod moved;
 mod plan;
 pub mod settings;
@@ -10,6 +11,7 @@ pub mod submitted;
 pub mod tree;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits, Stopped};
@@ -104,18 +106,22 @@ impl Reviewer {
         self.analyzer.stop();
     }
 
-    /// Reviews one change, and what stands around it if that can be seen.
+    /// Reviews one change, and what stands around it if that can be seen. Takes in what the reports of other tools say of it.
     pub fn review(
         &self,
         change: &Change,
         around: Option<Around<'_>>,
+        reports: &[PathBuf],
         progress: &Progress,
     ) -> Result<Review, Failure> {
+        let foreign = reports.iter().map(|path| foreign::read(path, change));
+        let foreign: Vec<Vec<Finding>> = foreign.collect::<Result<_, Failure>>()?;
         let plan = Plan::of(change, &self.settings.policy);
         let (paths, jobs): (Vec<RepoPath>, Vec<Job>) = plan.jobs.into_iter().unzip();
         let mut reports = self.analyse(jobs.clone(), progress)?;
         self.search_moved(change, &jobs, &mut reports, progress)?;
         let mut analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
+        analyses.found.extend(foreign.into_iter().flatten());
         if let Some(around) = around {
             self.compare(around, change, &mut analyses);
         }

@@ -36,6 +36,7 @@ pub(super) fn of_change(files: &[&FileChange], analyses: &Analyses, depth: usize
         removed_lines,
         components,
         walkthrough,
+        ..Summary::default()
     }
 }
 

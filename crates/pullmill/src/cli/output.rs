@@ -44,6 +44,10 @@ enum Format {
     Markdown,
     /// For code scanning; SARIF 2.1.0.
     Sarif,
+    /// For GitHub Actions: commands that become annotations.
+    Github,
+    /// For reviewdog.
+    Rdjson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -109,6 +113,8 @@ impl OutputArgs {
             Format::Text => Ok(render::text::render(review, &style)),
             Format::Json => render::json::render(review),
             Format::Markdown => Ok(pullmill_core::markdown::render(review)),
+            Format::Github => Ok(render::github::render(review)),
+            Format::Rdjson => render::rdjson::render(review),
             Format::Sarif => render::sarif::render(review, &render::sarif::Origin::default()),
         }
     }

@@ -38,6 +38,9 @@ pub struct ReviewArgs {
     /// The repository; left out: the one around the present folder.
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
+    /// Reports of other tools, as SARIF 2.1.0: what touches the change is merged in under the tool's name.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    sarif_in: Vec<PathBuf>,
     /// Write the lines of documents that use old names as they should be, into the working tree.
     #[arg(long, conflicts_with = "patch")]
     fix_docs: bool,
@@ -67,7 +70,7 @@ pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
         source.change(&wanted)?
     };
     let around = source.around(&change);
-    let review = reviewer.review(&change, around, &progress)?;
+    let review = reviewer.review(&change, around, &args.sarif_in, &progress)?;
     if args.fix_docs {
         fix_docs::apply(around, &review)?;
     }

@@ -1,7 +1,5 @@
 //! Reads the true results of a tree of source files from a SARIF 2.1.0 file.
 
-mod wire;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use pullmill_core::change::RepoPath;
@@ -9,7 +7,8 @@ use pullmill_core::change::RepoPath;
 use super::families::{self, Weakness};
 use super::tree::{self, Index, Tree};
 use super::{Corpus, EvalError, Item, Label, Place, Problem, Unlabelled, memory, named_at_most};
-use wire::{Artifact, Component, Entry, Log, Physical, Run, at};
+use crate::sarif::wire::{Entry, Run};
+use crate::sarif::{lines_of, read, rule, rule_id};
 
 /// How a ground truth is read.
 #[derive(Clone, Copy, Debug)]
@@ -34,22 +33,13 @@ pub struct Truth {
 /// # Errors
 /// Says where the file is no SARIF 2.1.0.
 pub fn truths(file: &str, bytes: &[u8]) -> Result<Vec<Truth>, Vec<Problem>> {
-    let problem = |line: usize, message: String| {
+    let log = read(bytes).map_err(|fault| {
         vec![Problem {
             file: file.to_owned(),
-            line,
-            message,
+            line: fault.line,
+            message: fault.message,
         }]
-    };
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let log: Log = serde_json::from_slice(bytes)
-        .map_err(|error| problem(error.line(), format!("no SARIF 2.1.0: {error}")))?;
-    if log.version != "2.1.0" {
-        return Err(problem(
-            1,
-            format!("SARIF version `{}`; allowed is `2.1.0`", log.version),
-        ));
-    }
+    })?;
     let mut truths = Vec::new();
     for run in &log.runs {
         truths.extend(
@@ -65,10 +55,7 @@ pub fn truths(file: &str, bytes: &[u8]) -> Result<Vec<Truth>, Vec<Problem>> {
 fn truth(run: &Run, entry: &Entry) -> Option<Truth> {
     let is_wanted = is_wanted(entry)?;
     let rule = rule(run, entry);
-    let id = (entry.rule_id.as_deref())
-        .or_else(|| entry.rule.as_ref()?.id.as_deref())
-        .or_else(|| Some(rule?.id.as_str()))
-        .unwrap_or_default();
+    let id = rule_id(run, entry);
     let mut cwe = run.weaknesses_of_entry(entry);
     if cwe.is_empty() {
         cwe = families::numbers_in(id);
@@ -88,7 +75,7 @@ fn truth(run: &Run, entry: &Entry) -> Option<Truth> {
         cwe,
         rule: id.to_owned(),
         places: places
-            .filter_map(|location| place(run, location.physical_location.as_ref()?))
+            .filter_map(|location| lines_of(run, location.physical_location.as_ref()?))
             .collect(),
     })
 }
@@ -103,91 +90,6 @@ fn is_wanted(entry: &Entry) -> Option<bool> {
         kind if kind.eq_ignore_ascii_case("fail") => Some(!entry.is_suppressed()),
         _ => None,
     }
-}
-
-fn rule<'a>(run: &'a Run, entry: &Entry) -> Option<&'a wire::Rule> {
-    let tool = run.tool.as_ref()?;
-    let reference = entry.rule.as_ref();
-    let id = entry
-        .rule_id
-        .as_deref()
-        .or_else(|| reference?.id.as_deref());
-    let index = (entry.rule_index).or_else(|| reference?.index);
-    let components = || std::iter::once(&tool.driver).chain(&tool.extensions);
-    let named = reference.and_then(|each| each.tool_component.as_ref());
-    let component = match named {
-        None => &tool.driver,
-        Some(reference) => at(&tool.extensions, reference.index)
-            .or_else(|| {
-                components().find(|each| each.name.is_some() && each.name == reference.name)
-            })
-            .unwrap_or(&tool.driver),
-    };
-    let by_id = |id: &str| {
-        let mut rules = components().flat_map(|each: &Component| &each.rules);
-        rules.find(|rule| rule.id == id)
-    };
-    let by_index = || at(&component.rules, index);
-    id.and_then(by_id)
-        .or_else(by_index)
-        .or_else(|| by_id(id?.rsplit_once('/')?.0))
-}
-
-fn place(run: &Run, location: &Physical) -> Option<(String, Option<(u32, u32)>)> {
-    let artifact = location.artifact_location.as_ref()?;
-    let listed = || at(&run.artifacts, artifact.index)?.location.as_ref();
-    let file = match artifact.uri {
-        Some(_) => artifact,
-        None => listed()?,
-    };
-    let lines = location.region.as_ref().and_then(|region| {
-        let first = region.start_line?;
-        Some((first, region.end_line.unwrap_or(first).max(first)))
-    });
-    Some((path_of(&absolute(run, file)?), lines))
-}
-
-/// The URI of a file with the folders it is relative to.
-fn absolute(run: &Run, file: &Artifact) -> Option<String> {
-    let mut uri = file.uri.clone()?;
-    let mut base = file.uri_base_id.as_deref();
-    // A base may name a base; a circle of them ends here.
-    for _ in 0..run.original_uri_base_ids.len() {
-        let Some(folder) = base.and_then(|name| run.original_uri_base_ids.get(name)) else {
-            break;
-        };
-        if let Some(prefix) = folder.uri.as_deref().filter(|prefix| !prefix.is_empty()) {
-            uri = format!("{}/{uri}", prefix.trim_end_matches('/'));
-        }
-        base = folder.uri_base_id.as_deref();
-    }
-    Some(uri)
-}
-
-/// Decodes a URI into a path without scheme, leading slash or `./`.
-fn path_of(uri: &str) -> String {
-    let uri = uri.strip_prefix("file://").unwrap_or(uri);
-    let mut bytes = Vec::with_capacity(uri.len());
-    let mut rest = uri.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let code = (*first == b'%')
-            .then(|| std::str::from_utf8(tail.get(..2)?).ok())
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() {
-            tail.get(2..).unwrap_or_default()
-        } else {
-            tail
-        };
-    }
-    let path = String::from_utf8_lossy(&bytes).replace('\\', "/");
-    let path = path.trim_start_matches('/');
-    let mut path = path;
-    while let Some(rest) = path.strip_prefix("./") {
-        path = rest;
-    }
-    path.to_owned()
 }
 
 /// Makes one item of every file that is labelled, and of every other file too if the truth is complete.

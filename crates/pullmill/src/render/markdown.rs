@@ -99,6 +99,14 @@ fn a_review_reads_well() {
     | M | `tools/report.pl` | +1 −1 | updates code |
     | R | `worker/fetch.go` | +2 −1 | moved from `worker/http.go`; adds `retry`; renames `getPrice` to `fetchPrice` |
 
+    <details><summary>Public names: 1 changed, 2 added (major)</summary>
+
+    - `function getPrice` became `function fetchPrice`
+    - added `function login`
+    - added `function retry`
+
+    </details>
+
     <details><summary>1 finding set aside</summary>
 
     - `shop/auth/login.py:29` `python.debug-enabled` by a comment: only the local profile reads this

@@ -8,7 +8,7 @@ mod tests;
 use pullmill_core::change::Status;
 use pullmill_core::coverage::Outcome;
 use pullmill_core::finding::{Finding, Severity, Step};
-use pullmill_core::review::{Review, SubjectKind, Suppressed, SuppressedBy, WalkthroughRow};
+use pullmill_core::review::{Api, Review, SubjectKind, Suppressed, SuppressedBy, WalkthroughRow};
 use pullmill_core::risk::Level;
 use pullmill_core::verdict::Outlook;
 
@@ -47,6 +47,7 @@ pub fn render(review: &Review, style: &TextStyle) -> String {
     risk(&mut paper, review);
     components(&mut paper, review);
     walkthrough(&mut paper, review);
+    api(&mut paper, &review.summary.api);
     for (index, finding) in review.findings.iter().enumerate() {
         if index == 0 {
             paper.title(&format!("Findings ({})", review.findings.len()));
@@ -207,6 +208,34 @@ fn walkthrough(paper: &mut Paper, review: &Review) {
             2,
             &format!("and {} more {files} (+{added} −{removed})", rest.len()),
         );
+    }
+}
+
+/// What others can name: what may break them first.
+fn api(paper: &mut Paper, api: &Api) {
+    let removed = api
+        .removed
+        .iter()
+        .map(|one| (Ink::Bad, "−", one_line(&one.signature)));
+    let changed = api.changed.iter().map(|one| {
+        let text = format!("{} → {}", one_line(&one.before), one_line(&one.after));
+        (Ink::Warning, "~", text)
+    });
+    let added = api
+        .added
+        .iter()
+        .map(|one| (Ink::Good, "+", one_line(&one.signature)));
+    let rows: Vec<(Ink, &str, String)> = removed.chain(changed).chain(added).collect();
+    if rows.is_empty() {
+        return;
+    }
+    paper.title(&format!("Public names ({})", api.bump.word()));
+    for (ink, sign, text) in rows.iter().take(MAX_ROWS) {
+        let lead = format!("  {}", paper.ink(*ink, sign));
+        paper.lead(&lead, 3, text);
+    }
+    if rows.len() > MAX_ROWS {
+        paper.prose(2, &format!("and {} more", rows.len() - MAX_ROWS));
     }
 }
 

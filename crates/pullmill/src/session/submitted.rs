@@ -70,7 +70,7 @@ impl ChildReviews {
         let mut guard = StopOnDrop(Some(Arc::clone(&reviewer)));
         let working = Arc::clone(&reviewer);
         let review = tokio::task::spawn_blocking(move || {
-            working.review(&change(&working), None, &Progress::new(false))
+            working.review(&change(&working), None, &[], &Progress::new(false))
         });
         let review = review.await;
         guard.0 = None;

@@ -8,6 +8,7 @@ use super::super::summary::reports;
 use crate::change::{FileChange, RepoPath, Side};
 use crate::docs::{RenamedKind, holds};
 use crate::finding::{Agent, Confidence, Finding, Location, Severity, stem};
+use crate::hunk::{Hunk, LineKind};
 use crate::job::{SideReport, TestCase};
 use crate::rule_text::RuleText;
 
@@ -28,7 +29,8 @@ const NAMED: usize = 3;
 
 /// One finding for each file that loses tests.
 ///
-/// A test is not lost if one of its name or with its body is anywhere at head, or if something it mentions is gone with it.
+/// A test is not lost if one of its name or with its body is anywhere at head, if a new one in the file has half of its
+/// lines, or if something it mentions is gone with it.
 pub(super) fn find(files: &[&FileChange], analyses: &Analyses) -> Vec<Finding> {
     let texts: BTreeMap<&RepoPath, &FileChange> =
         files.iter().map(|file| (&file.path, *file)).collect();
@@ -52,13 +54,23 @@ pub(super) fn find(files: &[&FileChange], analyses: &Analyses) -> Vec<Finding> {
             continue;
         };
         let base = text(&file.base).unwrap_or_default();
+        let head = text(&file.head).unwrap_or_default();
+        let before: BTreeSet<&str> = tests(report.base.as_ref())
+            .iter()
+            .map(|test| test.name.as_str())
+            .collect();
+        let come = tests(report.head.as_ref()).iter();
+        let come = come.filter(|test| !before.contains(test.name.as_str()));
+        let come: Vec<String> = come.map(|test| body(test, &head)).collect();
         let lost: Vec<&TestCase> = tests(report.base.as_ref())
             .iter()
             .filter(|test| {
                 let body = body(test, &base);
                 let is_elsewhere = names.contains(test.name.as_str())
                     || (!body.trim().is_empty() && bodies.contains(&body));
+                let is_rewritten = come.iter().any(|other| is_like(&body, other));
                 !is_elsewhere
+                    && !is_rewritten
                     && !removed
                         .iter()
                         .any(|name| holds(RenamedKind::Symbol, name, &body))
@@ -87,7 +99,7 @@ fn finding(file: &FileChange, first: &TestCase, lost: &[&TestCase]) -> Finding {
     let hunk = file.hunks.iter().find(|hunk| {
         (hunk.old_start..hunk.old_start.saturating_add(hunk.old_len().max(1))).contains(&first.line)
     });
-    let line = hunk.map_or(1, |hunk| hunk.new_start.max(1));
+    let line = hunk.map_or(1, |hunk| line_of(hunk, first.line));
     let all: Vec<&str> = lost.iter().map(|test| test.name.as_str()).collect();
     Finding {
         message: format!("{named}{more} {verb} deleted, and what was tested is still there"),
@@ -102,6 +114,19 @@ fn finding(file: &FileChange, first: &TestCase, lost: &[&TestCase]) -> Finding {
     }
 }
 
+/// Where a line of the base stood, at head.
+fn line_of(hunk: &Hunk, old: u32) -> u32 {
+    let (mut at, mut new) = (hunk.old_start, hunk.new_start);
+    for line in &hunk.lines {
+        if at == old && line.kind != LineKind::Added {
+            break;
+        }
+        at += u32::from(line.kind != LineKind::Added);
+        new += u32::from(line.kind != LineKind::Removed);
+    }
+    new.max(1)
+}
+
 fn tests(side: Option<&SideReport>) -> &[TestCase] {
     side.map_or(&[], |side| &side.tests)
 }
@@ -112,6 +137,14 @@ fn body(test: &TestCase, text: &str) -> String {
     let lines = lines.take(test.end_line.saturating_sub(test.line) as usize);
     let lines: Vec<&str> = lines.map(str::trim).collect();
     lines.join("\n")
+}
+
+/// Whether two bodies share half of their lines: then one is the other under a new name.
+fn is_like(one: &str, other: &str) -> bool {
+    let lines: BTreeSet<&str> = one.lines().filter(|line| line.len() > 1).collect();
+    let others: BTreeSet<&str> = other.lines().filter(|line| line.len() > 1).collect();
+    let most = lines.len().max(others.len());
+    most > 0 && lines.intersection(&others).count() * 2 >= most
 }
 
 /// The last names of what is gone outside of tests.

@@ -8,8 +8,8 @@ use pullmill_core::coverage::{FileCoverage, Outcome, SkipReason};
 use pullmill_core::docs::{Renamed, RenamedKind};
 use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step, Suggestion};
 use pullmill_core::review::{
-    AgentEvidence, Component, Review, Subject, SubjectKind, Summary, Suppressed, SuppressedBy,
-    WalkthroughRow,
+    AgentEvidence, Api, ApiChange, ApiItem, Bump, Component, Review, Subject, SubjectKind, Summary,
+    Suppressed, SuppressedBy, WalkthroughRow,
 };
 use pullmill_core::risk::{Level, Reason, Risk};
 use pullmill_core::verdict::{Outlook, Verdict};
@@ -278,6 +278,27 @@ fn summaries() -> impl Strategy<Value = Summary> {
             added_lines: lines.0,
             removed_lines: lines.1,
             components,
+            api: Api {
+                bump: Bump::Major,
+                added: walkthrough
+                    .iter()
+                    .map(|row: &WalkthroughRow| ApiItem {
+                        path: row.path.clone(),
+                        name: row.what.clone(),
+                        signature: row.what.clone(),
+                    })
+                    .collect(),
+                changed: walkthrough
+                    .iter()
+                    .map(|row| ApiChange {
+                        path: row.path.clone(),
+                        name: row.what.clone(),
+                        before: row.what.clone(),
+                        after: row.what.clone(),
+                    })
+                    .collect(),
+                removed: Vec::new(),
+            },
             walkthrough,
         })
 }

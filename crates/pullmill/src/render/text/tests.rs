@@ -41,6 +41,11 @@ fn a_review_reads_well() {
                                                    `retry`; renames `getPrice` to
                                                    `fetchPrice`
 
+    Public names (major)
+      ~  function getPrice → function fetchPrice
+      +  function login
+      +  function retry
+
     Findings (3)
 
     critical  `name` from the request reaches the text of an SQL query

@@ -1,4 +1,4 @@
-//! The parts of SARIF 2.1.0 that a ground truth needs.
+//! The parts of SARIF 2.1.0 that are read.
 
 use std::collections::BTreeMap;
 
@@ -79,11 +79,34 @@ pub struct TaxonEntry {
     pub id: Option<String>,
 }
 
+/// A text for people.
+#[derive(Debug, Deserialize)]
+pub struct Text {
+    /// As it is.
+    pub text: Option<String>,
+}
+
+/// How a rule is meant.
+#[derive(Debug, Deserialize)]
+pub struct Configuration {
+    /// `error`, `warning`, `note` or `none`.
+    pub level: Option<String>,
+}
+
 /// A rule.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rule {
     /// Its id.
     pub id: String,
+    /// One line about it.
+    pub short_description: Option<Text>,
+    /// More about it.
+    pub full_description: Option<Text>,
+    /// What to do about it.
+    pub help: Option<Text>,
+    /// How it is meant unless a result says otherwise.
+    pub default_configuration: Option<Configuration>,
     /// Tags and the like.
     #[serde(default)]
     pub properties: Value,
@@ -130,6 +153,10 @@ pub struct Entry {
     pub rule_index: Option<i64>,
     /// The rule by reference.
     pub rule: Option<Reference>,
+    /// `error`, `warning`, `note` or `none`.
+    pub level: Option<String>,
+    /// What it says.
+    pub message: Option<Text>,
     /// `fail`, `pass` or something else.
     pub kind: Option<String>,
     /// Where.
@@ -209,6 +236,8 @@ pub struct Region {
     pub start_line: Option<u32>,
     /// Last line.
     pub end_line: Option<u32>,
+    /// The text there.
+    pub snippet: Option<Text>,
 }
 
 impl Run {

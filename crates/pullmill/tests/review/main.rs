@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
+mod agents;
+mod drift;
+mod formats;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -1,0 +1,204 @@
+//! The agents for architecture, tests and documentation, as they speak about a change.
+
+use serde_json::Value;
+
+use super::{commit, git, json, repository, review, write};
+
+/// What the agents beside security and bugs say: rule, place and message.
+fn told(review: &Value) -> Vec<String> {
+    let findings = review["findings"].as_array().unwrap();
+    let own = findings
+        .iter()
+        .filter(|one| one["agent"] != "security" && one["agent"] != "bugs");
+    own.map(|one| {
+        let place = &one["location"];
+        format!(
+            "{} {}:{} {}",
+            one["rule"].as_str().unwrap(),
+            place["path"].as_str().unwrap(),
+            place["line"],
+            one["message"].as_str().unwrap()
+        )
+    })
+    .collect()
+}
+
+/// A function of so many nested branches.
+fn nested(name: &str, depth: usize) -> String {
+    let branches = (1..=depth).map(|level| format!("{}if a[{level}]:\n", "    ".repeat(level)));
+    let branches: String = branches.collect();
+    format!(
+        "def {name}(a):\n{branches}{}return a\n",
+        "    ".repeat(depth + 1)
+    )
+}
+
+#[test]
+fn a_function_is_told_once_it_grows_too_complex_and_when_it_grows_on() {
+    let folder = repository(&[("a.py", &nested("route", 5))]);
+    write(folder.path(), &[("a.py", &nested("route", 6))]);
+    let grown = "code.complex-function a.py:1 `route` has a cognitive complexity of 21, the limit is 15, before it was 15";
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [grown]);
+    commit(folder.path());
+    // It was there before, and what is written elsewhere does not change it.
+    write(
+        folder.path(),
+        &[("a.py", &format!("{}\n\nx = 1\n", nested("route", 6)))],
+    );
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [""; 0]);
+    write(folder.path(), &[("a.py", &nested("route", 7))]);
+    let more = "code.complex-function a.py:1 `route` has a cognitive complexity of 28, the limit is 15, before it was 21";
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [more]);
+    // It moves.
+    write(
+        folder.path(),
+        &[("a.py", "x = 1\n"), ("b.py", &nested("route", 6))],
+    );
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [""; 0]);
+}
+
+#[test]
+fn an_ignore_comment_with_a_reason_sets_a_measure_aside() {
+    let folder = repository(&[("a.py", "x = 1\n")]);
+    let ignored = format!(
+        "# pullmill: ignore code.complex-function -- a table of cases\n{}",
+        nested("route", 7)
+    );
+    write(folder.path(), &[("a.py", &ignored)]);
+    let review = json(&review(folder.path(), &[]));
+    assert_eq!(told(&review), [""; 0]);
+    assert_eq!(review["suppressed"][0]["rule"], "code.complex-function");
+}
+
+#[test]
+fn code_that_stands_elsewhere_already_is_told_with_its_place() {
+    let lines: String = (0..12)
+        .map(|line| format!("    total += item.price[{line}] * item.count\n"))
+        .collect();
+    let folder = repository(&[(
+        "old.py",
+        &format!("def old(item, total):\n{lines}    return total\n"),
+    )]);
+    write(
+        folder.path(),
+        &[(
+            "new.py",
+            &format!("def new(item, total):\n{lines}    return total\n"),
+        )],
+    );
+    assert_eq!(
+        told(&json(&review(folder.path(), &[]))),
+        ["code.duplicated new.py:1 these 14 lines stand in `old.py:1` already"]
+    );
+    git(folder.path(), &["add", "-A"]);
+    assert_eq!(told(&json(&review(folder.path(), &["--staged"]))).len(), 1);
+    commit(folder.path());
+    assert_eq!(
+        told(&json(&review(folder.path(), &["HEAD~1..HEAD"]))).len(),
+        1
+    );
+}
+
+#[test]
+fn a_layer_uses_only_what_it_may() {
+    let config = "[[layers]]\nname = 'web'\npaths = ['src/web/']\nmay_use = ['model']\n\n[[layers]]\nname = 'model'\npaths = ['src/model/']\n\n\
+        [[layers]]\nname = 'storage'\npaths = ['src/storage/']\nmay_use = ['model']\n";
+    let folder = repository(&[
+        (".pullmill.toml", config),
+        ("src/web/old.py", "from storage.tables import users\n"),
+    ]);
+    write(
+        folder.path(),
+        &[
+            (
+                "src/web/old.py",
+                "from storage.tables import users\n\nx = 1\n",
+            ),
+            (
+                "src/web/views.py",
+                "import os\nfrom model.user import User\nfrom storage.tables import users\n",
+            ),
+            (
+                "src/model/user.ts",
+                "import { a } from '../web/a'\nimport { b } from './b'\n",
+            ),
+        ],
+    );
+    assert_eq!(
+        told(&json(&review(folder.path(), &[]))),
+        [
+            "code.layering src/model/user.ts:1 `model` may not use `web`: `../web/a`",
+            "code.layering src/web/views.py:3 `web` may not use `storage`: `storage.tables`",
+        ]
+    );
+}
+
+#[test]
+fn tests_that_say_less_are_told() {
+    let tests = "def test_one():\n    assert f(1) == 2\n    assert f(2) == 3\n\n\ndef test_two():\n    first = f(5)\n    assert first == 6\n\n\n\
+        def test_three():\n    assert g(9) == 0\n";
+    let code = "def f(x):\n    return x + 1\n\n\ndef g(x):\n    return 0\n";
+    let folder = repository(&[("test_a.py", tests), ("a.py", code)]);
+    let fewer = tests.replace("    assert f(2) == 3\n", "");
+    write(folder.path(), &[("test_a.py", &fewer)]);
+    assert_eq!(
+        told(&json(&review(folder.path(), &[]))),
+        ["tests.fewer-assertions test_a.py:1 `test_one` asserts 1 things where it asserted 2"]
+    );
+    let gone = tests.replace(
+        "def test_two():\n    first = f(5)\n    assert first == 6\n\n\n",
+        "",
+    );
+    write(folder.path(), &[("test_a.py", &gone)]);
+    assert_eq!(
+        told(&json(&review(folder.path(), &[]))),
+        ["tests.deleted test_a.py:6 `test_two` is deleted, and what was tested is still there"]
+    );
+    // It moved, it has another name, or what it tested is gone as well.
+    let renamed = tests.replace("test_two", "test_second");
+    write(folder.path(), &[("test_a.py", &renamed)]);
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [""; 0]);
+    write(
+        folder.path(),
+        &[
+            ("test_a.py", &gone),
+            ("test_b.py", "def test_two():\n    assert f(5) == 7\n"),
+        ],
+    );
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [""; 0]);
+    let without = tests.split("\n\ndef test_three").next().unwrap();
+    write(
+        folder.path(),
+        &[
+            ("test_a.py", without),
+            ("test_b.py", ""),
+            ("a.py", "def f(x):\n    return x + 1\n"),
+        ],
+    );
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [""; 0]);
+    write(
+        folder.path(),
+        &[
+            (
+                "test_a.py",
+                &format!("import pytest\n\n\n@pytest.mark.skip\n{tests}"),
+            ),
+            ("a.py", code),
+        ],
+    );
+    assert_eq!(
+        told(&json(&review(folder.path(), &[]))),
+        ["tests.skipped test_a.py:4 the test `test_one` is skipped whatever holds"]
+    );
+}
+
+#[test]
+fn every_rule_can_be_switched_off_and_has_its_severity_replaced() {
+    let config = "[rules]\noff = ['code.duplicated']\n\n[rules.severity]\n'code.complex-function' = 'high'\n";
+    let folder = repository(&[(".pullmill.toml", config), ("old.py", &nested("old", 9))]);
+    write(folder.path(), &[("new.py", &nested("new", 9))]);
+    let review = json(&review(folder.path(), &[]));
+    assert_eq!(told(&review).len(), 1, "{:?}", told(&review));
+    assert_eq!(review["findings"][0]["severity"], "high");
+    assert_eq!(review["verdict"]["outlook"], "fail");
+}
