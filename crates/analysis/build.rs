@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-const LANGUAGES: [&str; 7] = [
+const LANGUAGES: [&str; 13] = [
     "python",
     "javascript",
     "typescript",
@@ -15,6 +15,12 @@ const LANGUAGES: [&str; 7] = [
     "java",
     "go",
     "rust",
+    "c",
+    "cpp",
+    "csharp",
+    "ruby",
+    "php",
+    "bash",
 ];
 const KINDS: [&str; 4] = ["match", "flow", "document", "measure"];
 

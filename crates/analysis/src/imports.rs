@@ -44,18 +44,25 @@ fn shape(language: Language) -> Option<&'static Regex> {
     let (place, shape) = match language {
         Language::Python => (
             0,
-            r"(?m)^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+([\w., \t]+))",
+            r"(?m)^[ \t]*(?:from[ \t]+([.A-Za-z0-9_]+)[ \t]+import(?-u:\b)|import[ \t]+([A-Za-z0-9_., \t]+))",
         ),
         Language::JavaScript | Language::TypeScript | Language::Tsx => (
             1,
-            r#"(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\(\s*)["']([^"'\s]+)["']"#,
+            r#"(?:(?-u:\b)from[ \t]*|(?-u:\b)import[ \t]*\(?[ \t]*|(?-u:\b)require\([ \t]*)["']([^"' \t\r\n]+)["']"#,
         ),
-        Language::Java => (2, r"(?m)^\s*import\s+(?:static\s+)?([\w.]+)"),
+        Language::Java => (
+            2,
+            r"(?m)^[ \t]*import[ \t]+(?:static[ \t]+)?([A-Za-z0-9_.]+)",
+        ),
         Language::Go => (
             3,
-            r#"(?m)^(?:import[ \t]+|\t)(?:[\w.]+[ \t]+)?"([^"\s]+)"[ \t]*(?://.*)?$"#,
+            r#"(?m)^(?:import[ \t]+|\t)(?:[A-Za-z0-9_.]+[ \t]+)?"([^" \t\r\n]+)"[ \t]*(?://.*)?$"#,
         ),
-        Language::Rust => (4, r"(?m)^\s*(?:pub(?:\([^)]*\))?\s+)?use\s+([\w:]+)"),
+        Language::Rust => (
+            4,
+            r"(?m)^[ \t]*(?:pub(?:\([^)]*\))?[ \t]+)?use[ \t]+([A-Za-z0-9_:]+)",
+        ),
+        _ => return None,
     };
     SHAPES[place]
         .get_or_init(|| Regex::new(shape).ok())

@@ -23,11 +23,23 @@ pub enum Language {
     Go,
     /// Rust.
     Rust,
+    /// C.
+    C,
+    /// C++, and headers that may be either.
+    Cpp,
+    /// C#.
+    CSharp,
+    /// Ruby.
+    Ruby,
+    /// PHP.
+    Php,
+    /// Shell scripts.
+    Bash,
 }
 
 impl Language {
     /// All languages.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Python,
         Self::JavaScript,
         Self::TypeScript,
@@ -35,6 +47,12 @@ impl Language {
         Self::Java,
         Self::Go,
         Self::Rust,
+        Self::C,
+        Self::Cpp,
+        Self::CSharp,
+        Self::Ruby,
+        Self::Php,
+        Self::Bash,
     ];
 
     /// The word used in rules and output.
@@ -48,6 +66,12 @@ impl Language {
             Self::Java => "java",
             Self::Go => "go",
             Self::Rust => "rust",
+            Self::C => "c",
+            Self::Cpp => "cpp",
+            Self::CSharp => "csharp",
+            Self::Ruby => "ruby",
+            Self::Php => "php",
+            Self::Bash => "bash",
         }
     }
 
@@ -62,6 +86,12 @@ impl Language {
             Self::Java => "java",
             Self::Go => "go",
             Self::Rust => "rs",
+            Self::C => "c",
+            Self::Cpp => "cpp",
+            Self::CSharp => "cs",
+            Self::Ruby => "rb",
+            Self::Php => "php",
+            Self::Bash => "sh",
         }
     }
 
@@ -76,9 +106,19 @@ impl Language {
             "java" => Some(Self::Java),
             "go" => Some(Self::Go),
             "rs" => Some(Self::Rust),
+            "c" => Some(Self::C),
+            "cc" | "cpp" | "cxx" | "h" | "hh" | "hpp" | "hxx" => Some(Self::Cpp),
+            "cs" => Some(Self::CSharp),
+            "rb" | "rake" | "gemspec" => Some(Self::Ruby),
+            "php" | "phtml" => Some(Self::Php),
+            "sh" | "bash" => Some(Self::Bash),
+            "" if matches!(path.file_name(), "Gemfile" | "Rakefile") => Some(Self::Ruby),
             "" => match interpreter(start)? {
                 "python" => Some(Self::Python),
                 "node" | "nodejs" => Some(Self::JavaScript),
+                "ruby" => Some(Self::Ruby),
+                "php" => Some(Self::Php),
+                "sh" | "bash" | "dash" | "ksh" => Some(Self::Bash),
                 "deno" | "bun" | "ts-node" | "tsx" => Some(Self::TypeScript),
                 _ => None,
             },
@@ -96,6 +136,12 @@ impl Language {
             Self::Java => SupportLang::Java,
             Self::Go => SupportLang::Go,
             Self::Rust => SupportLang::Rust,
+            Self::C => SupportLang::C,
+            Self::Cpp => SupportLang::Cpp,
+            Self::CSharp => SupportLang::CSharp,
+            Self::Ruby => SupportLang::Ruby,
+            Self::Php => SupportLang::Php,
+            Self::Bash => SupportLang::Bash,
         }
     }
 }
@@ -127,7 +173,8 @@ mod tests {
             Some(Language::Python)
         );
         assert_eq!(detect("#!/usr/bin/env node\n"), Some(Language::JavaScript));
-        assert_eq!(detect("#!/bin/sh\n"), None);
+        assert_eq!(detect("#!/bin/sh\n"), Some(Language::Bash));
+        assert_eq!(detect("#!/bin/zsh\n"), None);
         assert_eq!(detect("python"), None);
     }
 

@@ -272,6 +272,12 @@ fn built_in(language: Language) -> &'static [u8] {
         Language::Java => built_in!("java"),
         Language::Go => built_in!("go"),
         Language::Rust => built_in!("rust"),
+        Language::C => built_in!("c"),
+        Language::Cpp => built_in!("cpp"),
+        Language::CSharp => built_in!("csharp"),
+        Language::Ruby => built_in!("ruby"),
+        Language::Php => built_in!("php"),
+        Language::Bash => built_in!("bash"),
     }
 }
 

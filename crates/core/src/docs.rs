@@ -4,6 +4,8 @@ pub mod finding;
 mod needle;
 mod spans;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::change::RepoPath;
@@ -102,8 +104,17 @@ pub fn is_source(path: &RepoPath) -> bool {
 pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
     let mut needles: Vec<Needle<'_>> = renamed.iter().filter_map(Needle::of).collect();
     if is_source(path) {
+        let comments: BTreeSet<&str> = spans::lines(path, text)
+            .flat_map(|(_, line, _)| words(line))
+            .collect();
+        needles.retain(|needle| match needle.renamed.kind {
+            RenamedKind::Symbol => comments.contains(needle.from_last),
+            _ => text.contains(needle.from_last),
+        });
         // Where the code itself still has the word, its comments may be about that.
         needles.retain(|needle| !spans::code_lines(path, text).any(|line| needle.is_word_of(line)));
+    } else {
+        needles.retain(|needle| text.contains(needle.from_last));
     }
     if needles.is_empty() {
         return Vec::new();

@@ -2,6 +2,7 @@
 
 mod tokens;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::assemble::is_test;
@@ -38,10 +39,50 @@ pub const DUPLICATED: RuleText = RuleText {
 /// The code that a change adds.
 pub struct Added<'c> {
     files: Vec<File<'c>>,
-    /// Where windows of new tokens begin: file and token.
-    windows: HashMap<u64, Vec<(usize, usize)>>,
-    /// How many more of a window the change's files have now than they had.
-    more: HashMap<u64, i64>,
+    windows: Windows,
+    change: &'c Change,
+    /// How many more of a window the change's files have now than they had: counted when the first is met.
+    more: OnceCell<HashMap<u64, i64>>,
+}
+
+/// Where rows of new tokens begin, by their name: file and token.
+struct Windows {
+    places: HashMap<u64, Vec<(usize, usize)>>,
+    /// A bit for the last digits of every name: most rows are told apart by it.
+    bits: Vec<u64>,
+}
+
+impl Windows {
+    /// None yet, of so many tokens.
+    fn of(tokens: usize) -> Self {
+        Self {
+            places: HashMap::new(),
+            bits: vec![0; (tokens / 4).next_power_of_two()],
+        }
+    }
+
+    fn add(&mut self, name: u64, place: (usize, usize)) {
+        let (word, bit) = Self::bit(name, self.bits.len());
+        self.bits[word] |= bit;
+        let places = self.places.entry(name).or_default();
+        if places.len() < PLACES {
+            places.push(place);
+        }
+    }
+
+    fn bit(name: u64, words: usize) -> (usize, u64) {
+        // The upper digits depend on all tokens of the row.
+        let word = usize::try_from(name >> 32).unwrap_or_default() & (words - 1);
+        (word, 1 << ((name >> 26) & 63))
+    }
+
+    fn get(&self, name: u64) -> &[(usize, usize)] {
+        let (word, bit) = Self::bit(name, self.bits.len());
+        if self.bits[word] & bit == 0 {
+            return &[];
+        }
+        self.places.get(&name).map_or(&[], Vec::as_slice)
+    }
 }
 
 struct File<'c> {
@@ -65,7 +106,6 @@ impl<'c> Added<'c> {
     /// The code that a change adds outside its tests; `None` if there is too little of it to be a copy.
     #[must_use]
     pub fn of(change: &'c Change) -> Option<Self> {
-        let is_code = |file: &&FileChange| is_source(&file.path) && !is_test(&file.path);
         let files: Vec<File<'c>> = (change.files.iter().filter(is_code))
             .filter_map(|file| {
                 let added = CommentableLines::of(&file.hunks);
@@ -80,7 +120,7 @@ impl<'c> Added<'c> {
                 })
             })
             .collect();
-        let mut windows: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
+        let mut windows = Windows::of(files.iter().map(|file| file.tokens.len()).sum());
         for (number, file) in files.iter().enumerate() {
             let is_added: Vec<bool> = (file.tokens.iter())
                 .map(|token| file.added.is_added(token.line))
@@ -99,35 +139,42 @@ impl<'c> Added<'c> {
                     0
                 };
                 if row >= TOKENS {
-                    let places = windows.entry(name).or_default();
-                    if places.len() < PLACES {
-                        places.push((number, end + 1 - TOKENS));
-                    }
+                    windows.add(name, (number, end + 1 - TOKENS));
                 }
             }
         }
-        if windows.is_empty() {
+        if windows.places.is_empty() {
             return None;
         }
+        Some(Self {
+            files,
+            windows,
+            change,
+            more: OnceCell::new(),
+        })
+    }
+
+    fn is_more(&self, name: u64) -> bool {
+        let more = self.more.get_or_init(|| self.count());
+        more.get(&name).is_some_and(|more| *more > 0)
+    }
+
+    fn count(&self) -> HashMap<u64, i64> {
         let mut more: HashMap<u64, i64> = HashMap::new();
-        for file in change.files.iter().filter(is_code) {
+        for file in self.change.files.iter().filter(is_code) {
             let bases = Some(&file.base).filter(|_| file.status != Status::Copied);
             for (side, step) in [(Some(&file.head), 1), (bases, -1)] {
                 let text = side.and_then(|side| std::str::from_utf8(side.text()?).ok());
                 let text = without_tests(&file.path, text.unwrap_or_default());
                 let tokens = tokens(&file.path, text);
                 for (_, name) in windows_of(&tokens) {
-                    if windows.contains_key(&name) {
+                    if !self.windows.get(name).is_empty() {
                         *more.entry(name).or_default() += step;
                     }
                 }
             }
         }
-        Some(Self {
-            files,
-            windows,
-            more,
-        })
+        more
     }
 
     /// Compares it with source texts as they are at head, its own among them.
@@ -167,9 +214,9 @@ impl<'c> Added<'c> {
         let mut ended = Vec::new();
         for (end, name) in windows_of(other) {
             let at = end + 1 - TOKENS;
-            for (file, start) in self.windows.get(&name).into_iter().flatten() {
+            for (file, start) in self.windows.get(name) {
                 let is_itself = self.files[*file].path == path && start.abs_diff(at) < TOKENS;
-                if is_itself || self.more.get(&name).is_none_or(|more| *more <= 0) {
+                if is_itself || !self.is_more(name) {
                     continue;
                 }
                 let place = open
@@ -265,6 +312,10 @@ impl<'c> Added<'c> {
 fn without_tests<'t>(path: &RepoPath, text: &'t str) -> &'t str {
     let tests = (path.extension() == "rs").then(|| text.find("\n#[cfg(test)]\nmod "));
     tests.flatten().map_or(text, |end| &text[..end])
+}
+
+fn is_code(file: &&FileChange) -> bool {
+    is_source(&file.path) && !is_test(&file.path)
 }
 
 /// Every row of [`TOKENS`] tokens, by its last token, with a name that equal rows share.

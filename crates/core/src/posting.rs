@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::docs;
 use crate::effect::{Annotation, Check, Conclusion, Content, InlineComment, Level};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Agent, Finding, Severity};
 use crate::hunk::CommentableLines;
 use crate::id::Sha;
 use crate::markdown;
@@ -115,8 +115,10 @@ fn comments(
         })
     };
     let is_new = |finding: &&Finding| {
-        let is_asked =
-            shown.agents.is_empty() || shown.agents.iter().any(|name| name == finding.agent.word());
+        let is_asked = match shown.agents.as_slice() {
+            [] => is_loud(finding),
+            agents => agents.iter().any(|name| name == finding.agent.word()),
+        };
         is_asked && (shown.is_said_again || !shown.threads.contains_key(&finding.fingerprint))
     };
     let new = review.findings.iter().filter(is_new);
@@ -134,6 +136,12 @@ fn comments(
         body: format!("{count} new {noun} at {}.", head.short()),
         comments,
     })
+}
+
+/// Whether a finding is worth a comment that nobody asked for: how code is built, tested and documented is told in the
+/// summary unless it matters.
+fn is_loud(finding: &Finding) -> bool {
+    matches!(finding.agent, Agent::Security | Agent::Bugs) || finding.severity >= Severity::Medium
 }
 
 fn check(review: &Review) -> Check {

@@ -30,6 +30,23 @@ pub(super) fn is_public(node: Node<'_>, name: &str, text: &str, language: Langua
             is_in_interface || modifiers.next().is_some_and(says_so)
         }
         Language::Go => name.starts_with(char::is_uppercase),
+        Language::C | Language::Cpp => {
+            let mut words = node.children();
+            !words.any(|word| text.get(word.byte_range()) == Some("static"))
+        }
+        Language::CSharp => {
+            let mut words = node.children().filter(|child| child.kind() == "modifier");
+            words.any(|word| text.get(word.byte_range()) == Some("public"))
+        }
+        Language::Php => {
+            let mut words = node.children();
+            !words.any(|word| {
+                word.kind() == "visibility_modifier"
+                    && text.get(word.byte_range()) != Some("public")
+            })
+        }
+        Language::Ruby => !name.starts_with('_'),
+        Language::Bash => false,
         Language::Rust => {
             let is_in_trait = node
                 .parent()
@@ -63,6 +80,15 @@ pub(super) fn is_documented(node: Node<'_>, text: &str, language: Language) -> b
             .unwrap_or(node)
             .previous()
             .is_some_and(|before| says(before, &["/**"])),
+        Language::C
+        | Language::Cpp
+        | Language::CSharp
+        | Language::Ruby
+        | Language::Php
+        | Language::Bash => {
+            let before = node.previous();
+            before.is_some_and(|before| before.is_extra() && before.kind().ends_with("comment"))
+        }
         Language::Java => node.previous().is_some_and(|before| says(before, &["/**"])),
         Language::Go => {
             let whole = node
@@ -85,6 +111,13 @@ pub(super) fn signature(node: Node<'_>, text: &str) -> String {
         .child_by_field_name("body")
         .map_or(node.end_byte(), |body| body.start_byte());
     let head = text.get(node.start_byte()..end).unwrap_or_default();
+    // Ruby's methods have no part that is their body; what they take stands on their first line.
+    let is_ruby = matches!(node.kind(), "method" | "singleton_method");
+    let head = if is_ruby {
+        head.lines().next().unwrap_or_default()
+    } else {
+        head
+    };
     // Decorators belong to the definition, and comments to nobody.
     let words: Vec<&str> = head.split_ascii_whitespace().collect();
     let head = words.join(" ");

@@ -190,6 +190,37 @@ fn role(node: Node<'_>, language: Language) -> Option<Role<'_>> {
             "type_spec" => "struct",
             _ => return None,
         },
+        Language::C | Language::Cpp => return c_role(node),
+        Language::CSharp => match node.kind() {
+            "class_declaration" => "class",
+            "interface_declaration" => "interface",
+            "struct_declaration" => "struct",
+            "record_declaration" => "record",
+            "enum_declaration" => "enum",
+            "method_declaration" | "constructor_declaration" | "local_function_statement" => {
+                "method"
+            }
+            _ => return None,
+        },
+        Language::Ruby => match node.kind() {
+            "method" | "singleton_method" => "function",
+            "class" => "class",
+            "module" => "module",
+            _ => return None,
+        },
+        Language::Php => match node.kind() {
+            "function_definition" => "function",
+            "method_declaration" => "method",
+            "class_declaration" => "class",
+            "interface_declaration" => "interface",
+            "trait_declaration" => "trait",
+            "enum_declaration" => "enum",
+            _ => return None,
+        },
+        Language::Bash => match node.kind() {
+            "function_definition" => "function",
+            _ => return None,
+        },
         Language::Rust => match node.kind() {
             "function_item" | "function_signature_item" => "function",
             "struct_item" => "struct",
@@ -238,6 +269,35 @@ fn script_role(node: Node<'_>) -> Option<Role<'_>> {
         .child_by_field_name("name")
         .or_else(|| node.child_by_field_name("property"));
     Some(Role { kind, node, name })
+}
+
+/// C hides a function's name in its declarator, behind pointers and what it takes.
+fn c_role(node: Node<'_>) -> Option<Role<'_>> {
+    let kind = match node.kind() {
+        "function_definition" => {
+            let mut name = node.child_by_field_name("declarator")?;
+            while let Some(inner) = name.child_by_field_name("declarator") {
+                name = inner;
+            }
+            return Some(Role {
+                kind: "function",
+                node,
+                name: Some(name),
+            });
+        }
+        "class_specifier" => "class",
+        "struct_specifier" => "struct",
+        "enum_specifier" => "enum",
+        "namespace_definition" => "module",
+        _ => return None,
+    };
+    // Without a body it only names what is somewhere else.
+    node.child_by_field_name("body")?;
+    Some(Role {
+        kind,
+        node,
+        name: node.child_by_field_name("name"),
+    })
 }
 
 /// A Python definition together with its decorators.

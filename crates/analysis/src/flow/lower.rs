@@ -20,6 +20,12 @@ pub fn unit(language: Language, text: &str, root: Node<'_>) -> Option<Unit> {
             Some(javascript::lower(text, root))
         }
         Language::Go => Some(go::lower(text, root)),
-        Language::Rust => None,
+        Language::Rust
+        | Language::C
+        | Language::Cpp
+        | Language::CSharp
+        | Language::Ruby
+        | Language::Php
+        | Language::Bash => None,
     }
 }

@@ -8,6 +8,7 @@ use crate::language::Language;
 use crate::source::syntax::{Node, Syntax};
 
 /// What a node adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cost {
     /// One, and one for each level around it; what is in it is a level deeper.
     Nested,
@@ -15,6 +16,21 @@ enum Cost {
     Flat,
     /// Nothing, but what is in it is a level deeper.
     Level,
+}
+
+/// What a kind of node is, before its place is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It adds this wherever it stands.
+    Always(Cost),
+    /// An `if`: it may go on where another one began.
+    If,
+    /// An `else` of its own: it counts unless an `if` follows.
+    Else,
+    /// A function without a name: no level if it is what a name was given to.
+    Closure,
+    /// An operator, which may be a logical one.
+    Operator,
 }
 
 /// A function that is being walked through.
@@ -30,6 +46,8 @@ pub(super) fn of(syntax: &Syntax<'_>, language: Language, functions: &[Range<usi
     let mut counts = vec![0_u32; functions.len()];
     let mut open: Vec<Open> = Vec::new();
     let mut next = 0;
+    // Roles by the numbers of kinds, as they turn up.
+    let mut roles: Vec<Option<Option<Role>>> = Vec::new();
     for node in syntax.nodes().filter(Node::is_named) {
         let at = node.start_byte();
         while open.last().is_some_and(|function| function.range.end <= at) {
@@ -46,15 +64,22 @@ pub(super) fn of(syntax: &Syntax<'_>, language: Language, functions: &[Range<usi
         let Some(function) = open.last_mut() else {
             continue;
         };
+        let kind = usize::from(node.kind_id());
+        if kind >= roles.len() {
+            roles.resize(kind + 1, None);
+        }
+        let Some(role) = *roles[kind].get_or_insert_with(|| role(node.kind(), language)) else {
+            continue;
+        };
         while function.levels.last().is_some_and(|end| *end <= at) {
             function.levels.pop();
         }
         let depth = u32::try_from(function.levels.len()).unwrap_or(u32::MAX);
         let count = &mut counts[function.index];
-        if has_plain_else(node, language) {
+        if role == Role::If && has_plain_else(node, language) {
             *count = count.saturating_add(1);
         }
-        match cost(node, language, &function.range) {
+        match cost(role, node, &function.range) {
             Some(Cost::Nested) => {
                 *count = count.saturating_add(1).saturating_add(depth);
                 function.levels.push(node.end_byte());
@@ -67,65 +92,138 @@ pub(super) fn of(syntax: &Syntax<'_>, language: Language, functions: &[Range<usi
     counts
 }
 
-fn cost(node: Node<'_>, language: Language, function: &Range<usize>) -> Option<Cost> {
-    let kind = node.kind();
-    if matches!(kind, "binary_expression" | "boolean_operator") {
-        return begins_a_row(node).then_some(Cost::Flat);
+fn role(kind: &str, language: Language) -> Option<Role> {
+    const NESTED: Role = Role::Always(Cost::Nested);
+    const FLAT: Role = Role::Always(Cost::Flat);
+    const LEVEL: Role = Role::Always(Cost::Level);
+    if matches!(kind, "binary_expression" | "boolean_operator" | "binary") {
+        return Some(Role::Operator);
     }
-    match language {
+    let role = match language {
         Language::Python => match kind {
             "if_statement"
             | "for_statement"
             | "while_statement"
             | "except_clause"
             | "conditional_expression"
-            | "match_statement" => Some(Cost::Nested),
-            "elif_clause" | "else_clause" => Some(Cost::Flat),
-            "lambda" => Some(Cost::Level),
-            _ => None,
+            | "match_statement" => NESTED,
+            "elif_clause" | "else_clause" => FLAT,
+            "lambda" => LEVEL,
+            _ => return None,
         },
         Language::JavaScript | Language::TypeScript | Language::Tsx => match kind {
-            "if_statement" => Some(if_cost(node)),
+            "if_statement" => Role::If,
             "for_statement" | "for_in_statement" | "while_statement" | "do_statement"
-            | "switch_statement" | "catch_clause" | "ternary_expression" => Some(Cost::Nested),
-            "else_clause" => (!holds(node, "if_statement")).then_some(Cost::Flat),
-            "arrow_function" | "function_expression" => {
-                // A function that has a name is no level of its own.
-                let is_own = (node.parent()).is_some_and(|parent| parent.byte_range() == *function);
-                (!is_own).then_some(Cost::Level)
-            }
-            _ => None,
+            | "switch_statement" | "catch_clause" | "ternary_expression" => NESTED,
+            "else_clause" => Role::Else,
+            "arrow_function" | "function_expression" => Role::Closure,
+            _ => return None,
         },
         Language::Java => match kind {
-            "if_statement" => Some(if_cost(node)),
+            "if_statement" => Role::If,
             "for_statement"
             | "enhanced_for_statement"
             | "while_statement"
             | "do_statement"
             | "switch_expression"
             | "catch_clause"
-            | "ternary_expression" => Some(Cost::Nested),
-            "lambda_expression" => Some(Cost::Level),
-            _ => None,
+            | "ternary_expression" => NESTED,
+            "lambda_expression" => LEVEL,
+            _ => return None,
         },
         Language::Go => match kind {
-            "if_statement" => Some(if_cost(node)),
+            "if_statement" => Role::If,
             "for_statement"
             | "expression_switch_statement"
             | "type_switch_statement"
-            | "select_statement" => Some(Cost::Nested),
-            "func_literal" => Some(Cost::Level),
-            _ => None,
+            | "select_statement" => NESTED,
+            "func_literal" => LEVEL,
+            _ => return None,
+        },
+        Language::C | Language::Cpp => match kind {
+            "if_statement" => Role::If,
+            "for_statement"
+            | "for_range_loop"
+            | "while_statement"
+            | "do_statement"
+            | "switch_statement"
+            | "catch_clause"
+            | "conditional_expression" => NESTED,
+            "else_clause" => Role::Else,
+            "lambda_expression" => LEVEL,
+            _ => return None,
+        },
+        Language::CSharp => match kind {
+            "if_statement" => Role::If,
+            "for_statement"
+            | "foreach_statement"
+            | "while_statement"
+            | "do_statement"
+            | "switch_statement"
+            | "switch_expression"
+            | "catch_clause"
+            | "conditional_expression" => NESTED,
+            "lambda_expression" | "anonymous_method_expression" => LEVEL,
+            _ => return None,
+        },
+        Language::Ruby => match kind {
+            "if" | "unless" | "case" | "while" | "until" | "for" | "rescue" | "conditional" => {
+                NESTED
+            }
+            "elsif" | "else" | "if_modifier" | "unless_modifier" => FLAT,
+            "block" | "do_block" | "lambda" => LEVEL,
+            _ => return None,
+        },
+        Language::Php => match kind {
+            "if_statement" => Role::If,
+            "for_statement"
+            | "foreach_statement"
+            | "while_statement"
+            | "do_statement"
+            | "switch_statement"
+            | "match_expression"
+            | "catch_clause"
+            | "conditional_expression" => NESTED,
+            "else_if_clause" => FLAT,
+            "else_clause" => Role::Else,
+            "anonymous_function" | "arrow_function" => LEVEL,
+            _ => return None,
+        },
+        Language::Bash => match kind {
+            "if_statement"
+            | "for_statement"
+            | "c_style_for_statement"
+            | "while_statement"
+            | "case_statement" => NESTED,
+            "elif_clause" | "else_clause" => FLAT,
+            _ => return None,
         },
         Language::Rust => match kind {
-            "if_expression" => Some(if_cost(node)),
+            "if_expression" => Role::If,
             "match_expression" | "while_expression" | "for_expression" | "loop_expression" => {
-                Some(Cost::Nested)
+                NESTED
             }
-            "else_clause" => (!holds(node, "if_expression")).then_some(Cost::Flat),
-            "closure_expression" => Some(Cost::Level),
-            _ => None,
+            "else_clause" => Role::Else,
+            "closure_expression" => LEVEL,
+            _ => return None,
         },
+    };
+    Some(role)
+}
+
+fn cost(role: Role, node: Node<'_>, function: &Range<usize>) -> Option<Cost> {
+    match role {
+        Role::Always(cost) => Some(cost),
+        Role::If => Some(if_cost(node)),
+        Role::Else => {
+            let is_chained = holds(node, "if_statement") || holds(node, "if_expression");
+            (!is_chained).then_some(Cost::Flat)
+        }
+        Role::Closure => {
+            let around = node.parent().map(|parent| parent.byte_range());
+            (around.as_ref() != Some(function)).then_some(Cost::Level)
+        }
+        Role::Operator => begins_a_row(node).then_some(Cost::Flat),
     }
 }
 
@@ -141,8 +239,7 @@ fn if_cost(node: Node<'_>) -> Cost {
 
 /// Whether an `if` has an `else` that is no node of its own and no further `if`.
 fn has_plain_else(node: Node<'_>, language: Language) -> bool {
-    matches!(language, Language::Java | Language::Go)
-        && node.kind() == "if_statement"
+    matches!(language, Language::Java | Language::Go | Language::CSharp)
         && (node.child_by_field_name("alternative"))
             .is_some_and(|other| other.kind() != "if_statement")
 }

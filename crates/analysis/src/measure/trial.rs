@@ -9,6 +9,10 @@ use crate::source::syntax::{Node, Syntax};
 /// The tests of a file, in order.
 pub(super) fn of(syntax: &Syntax<'_>, text: &str, language: Language) -> Vec<Test> {
     let mut tests: Vec<Test> = Vec::new();
+    let (words, kinds) = marks(language);
+    if !words.iter().any(|word| text.contains(word)) {
+        return tests;
+    }
     // Numbers of the tests around the node.
     let mut open: Vec<usize> = Vec::new();
     for node in syntax.nodes().filter(Node::is_named) {
@@ -18,6 +22,10 @@ pub(super) fn of(syntax: &Syntax<'_>, text: &str, language: Language) -> Vec<Tes
             .is_some_and(|index| tests[*index].range.end <= at)
         {
             open.pop();
+        }
+        let kind = node.kind();
+        if !kinds.contains(&kind) {
+            continue;
         }
         if let Some(test) = test(node, text, language) {
             open.push(tests.len());
@@ -29,6 +37,32 @@ pub(super) fn of(syntax: &Syntax<'_>, text: &str, language: Language) -> Vec<Tes
         }
     }
     tests
+}
+
+/// Words of which every file with tests has one, and the kinds of nodes that are tests or assertions.
+fn marks(language: Language) -> (&'static [&'static str], &'static [&'static str]) {
+    match language {
+        Language::Python => (
+            &["def test"],
+            &["function_definition", "assert_statement", "call"],
+        ),
+        Language::JavaScript | Language::TypeScript | Language::Tsx => (
+            &["it(", "it.", "test(", "test.", "describe"],
+            &["call_expression"],
+        ),
+        Language::Java => (&["Test"], &["method_declaration", "method_invocation"]),
+        Language::Go => (&["func Test"], &["function_declaration", "call_expression"]),
+        Language::C
+        | Language::Cpp
+        | Language::CSharp
+        | Language::Ruby
+        | Language::Php
+        | Language::Bash => (&[], &[]),
+        Language::Rust => (
+            &["test]", "test(", "#[rstest"],
+            &["function_item", "macro_invocation"],
+        ),
+    }
 }
 
 fn test(node: Node<'_>, text: &str, language: Language) -> Option<Test> {
@@ -119,6 +153,12 @@ fn test(node: Node<'_>, text: &str, language: Language) -> Option<Test> {
                 made(name().unwrap_or_default(), node.byte_range(), is_skipped)
             })
         }
+        Language::C
+        | Language::Cpp
+        | Language::CSharp
+        | Language::Ruby
+        | Language::Php
+        | Language::Bash => None,
         Language::Rust => {
             if node.kind() != "function_item" {
                 return None;

@@ -1,6 +1,6 @@
 //! What a change does to what others can name: new, changed and removed public pieces of code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Analyses;
 use super::kind::Kind;
@@ -21,13 +21,14 @@ pub(super) fn of_change(analyses: &Analyses, renamed: &[Renamed]) -> Api {
         .iter()
         .filter(|one| one.kind == RenamedKind::Symbol)
         .collect();
+    let (went, came) = (head.names_beside(&base), base.names_beside(&head));
     let mut api = Api::default();
     for (path, old) in &base.list {
         let name = renamed
             .iter()
             .find(|one| one.path == **path && one.from == old.name)
             .map_or(&old.name, |one| &one.to);
-        match head.get(path, name) {
+        match head.places.get(&(*path, name.as_str())) {
             Some(new) if (&old.name, &old.signature) == (&new.name, &new.signature) => {}
             Some(new) => api.changed.push(ApiChange {
                 path: (*path).clone(),
@@ -35,7 +36,7 @@ pub(super) fn of_change(analyses: &Analyses, renamed: &[Renamed]) -> Api {
                 before: shown(old),
                 after: shown(new),
             }),
-            None if head.has_beside(&base, &old.name) => {}
+            None if went.contains(old.name.as_str()) => {}
             None => api.removed.push(item(path, old)),
         }
     }
@@ -43,8 +44,8 @@ pub(super) fn of_change(analyses: &Analyses, renamed: &[Renamed]) -> Api {
         let was_renamed = renamed
             .iter()
             .any(|one| one.path == **path && one.to == new.name);
-        let was_here = was_renamed || base.get(path, &new.name).is_some();
-        if !was_here && !base.has_beside(&head, &new.name) {
+        let was_here = was_renamed || base.places.contains_key(&(*path, new.name.as_str()));
+        if !was_here && !came.contains(new.name.as_str()) {
             api.added.push(item(path, new));
         }
     }
@@ -61,7 +62,7 @@ pub(super) fn of_change(analyses: &Analyses, renamed: &[Renamed]) -> Api {
 /// The public pieces of one side.
 struct Pieces<'a> {
     list: Vec<(&'a RepoPath, &'a Symbol)>,
-    places: BTreeSet<Place<'a>>,
+    places: BTreeMap<Place<'a>, &'a Symbol>,
 }
 
 impl<'a> Pieces<'a> {
@@ -72,22 +73,20 @@ impl<'a> Pieces<'a> {
             .flat_map(|(path, side)| side.symbols.iter().map(move |one| (path, one)))
             .filter(|(_, one)| one.is_public)
             .collect();
-        let places = list.iter().map(|(path, one)| (*path, one.name.as_str()));
+        let places = list
+            .iter()
+            .map(|(path, one)| ((*path, one.name.as_str()), *one));
         Self {
             places: places.collect(),
             list,
         }
     }
 
-    fn get(&self, path: &RepoPath, name: &str) -> Option<&'a Symbol> {
-        let is_it = |(other, one): &&(&RepoPath, &Symbol)| *other == path && one.name == name;
-        self.list.iter().find(is_it).map(|(_, one)| *one)
-    }
-
-    /// Whether some file has this name here and not on the other side: there it went, or from there it came.
-    fn has_beside(&self, other: &Self, name: &str) -> bool {
-        let mut beside = self.places.difference(&other.places);
-        beside.any(|(_, one)| *one == name)
+    /// The names that some file has here and not on the other side: there they went, or from there they came.
+    fn names_beside(&self, other: &Self) -> BTreeSet<&'a str> {
+        let places = self.places.keys();
+        let beside = places.filter(|place| !other.places.contains_key(*place));
+        beside.map(|(_, name)| *name).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Renamed, RenamedKind, spans};
 /// behind its class or module (`Session.open`), or if nobody uses such a word by chance (`open_session`, `openSession`).
 pub(super) struct Needle<'r> {
     pub(super) renamed: &'r Renamed,
-    from_last: &'r str,
+    pub(super) from_last: &'r str,
     pub(super) to_last: &'r str,
     /// What may stand before it: its class, or the module if it is in none.
     owner: &'r str,

@@ -1,7 +1,5 @@
 //! Cuts source texts into tokens, whatever their language: words, strings and marks, without white space and comments.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use crate::change::RepoPath;
 
 /// A token; equal ones have equal names.
@@ -47,10 +45,8 @@ pub(super) fn tokens(path: &RepoPath, text: &str) -> Vec<Token> {
             if is_first && PREAMBLE.contains(&word) {
                 to_line_end(rest)
             } else {
-                let mut hasher = DefaultHasher::new();
-                word.hash(&mut hasher);
                 tokens.push(Token {
-                    name: hasher.finish(),
+                    name: name(word.as_bytes()),
                     line,
                 });
                 length
@@ -62,6 +58,13 @@ pub(super) fn tokens(path: &RepoPath, text: &str) -> Vec<Token> {
         rest = &rest[length..];
     }
     tokens
+}
+
+/// FNV-1a, 64 bits: short words are named faster than by anything that resists being attacked.
+fn name(word: &[u8]) -> u64 {
+    word.iter().fold(0xcbf2_9ce4_8422_2325, |name, byte| {
+        (name ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 fn is_of_word(character: char) -> bool {

@@ -363,3 +363,26 @@ fn the_last_verdict_counts_until_there_is_another() {
             .any(|comment| comment.body.contains(&at))
     });
 }
+
+/// How code is built is told in the summary; at a line only when somebody asks for it.
+#[test]
+fn what_is_low_and_no_danger_is_said_at_lines_when_asked_for() {
+    let branches: String = (1..8)
+        .map(|level| format!("{}if a[{level}]:\n", "    ".repeat(level)))
+        .collect();
+    let nested = format!("def route(a):\n{branches}{}return a\n", "    ".repeat(8));
+    let scene = Scene::new();
+    let opened = scene.open(&[("shop/route.py", &nested)]);
+    let posted = scene.reviewed(opened);
+    assert!(posted.lines.is_empty(), "{posted:#?}");
+    let body = &posted.comments[0].body;
+    assert!(body.contains("code.complex-function"), "{body}");
+    give(&scene, opened, "/pullmill review security");
+    assert!(scene.posted(opened).lines.is_empty());
+    give(&scene, opened, "/pullmill review architecture");
+    let posted = scene.wait(opened, "a comment", |posted| posted.lines.len() == 1);
+    assert_eq!(
+        (posted.lines[0].path.as_str(), posted.lines[0].line),
+        ("shop/route.py", 1)
+    );
+}
