@@ -127,10 +127,8 @@ fn unsupported(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
     let extension = path.extension();
     if extension.is_empty() {
         return match interpreter(bytes)? {
-            "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" => Some("shell"),
+            "zsh" | "fish" => Some("shell"),
             "perl" => Some("perl"),
-            "ruby" => Some("ruby"),
-            "php" => Some("php"),
             "lua" => Some("lua"),
             "Rscript" => Some("r"),
             "awk" => Some("awk"),
@@ -143,17 +141,15 @@ fn unsupported(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
         .map(|(name, _)| *name)
 }
 
-const UNSUPPORTED: [(&str, &str); 33] = [
-    ("c", "c h"),
-    ("c++", "cc cpp cxx c++ hpp hh hxx ipp inl"),
-    ("c#", "cs csx"),
+const UNSUPPORTED: [(&str, &str); 31] = [
+    ("c++", "c++ ipp inl"),
+    ("c#", "csx"),
     ("objective-c", "m mm"),
     ("kotlin", "kt kts"),
     ("scala", "scala sc"),
     ("groovy", "groovy gradle"),
     ("swift", "swift"),
-    ("ruby", "rb rake gemspec erb"),
-    ("php", "php phtml"),
+    ("ruby", "erb"),
     ("perl", "pl pm t"),
     ("lua", "lua"),
     ("r", "r"),
@@ -169,7 +165,7 @@ const UNSUPPORTED: [(&str, &str); 33] = [
     ("zig", "zig"),
     ("nim", "nim"),
     ("solidity", "sol"),
-    ("shell", "sh bash zsh ksh fish"),
+    ("shell", "zsh ksh fish"),
     ("powershell", "ps1 psm1"),
     ("batch", "bat cmd"),
     ("pl/sql", "plsql"),
@@ -237,7 +233,7 @@ mod tests {
     fn unread_languages_are_named() {
         assert_eq!(reason("a.kt", "fun f() {}"), Some(SkipReason::Unsupported));
         assert_eq!(
-            reason("bin/run", "#!/bin/sh\n"),
+            reason("bin/run", "#!/bin/zsh\n"),
             Some(SkipReason::Unsupported)
         );
         assert_eq!(reason("README.md", "# Hello\n"), None);
