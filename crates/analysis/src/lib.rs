@@ -1,6 +1,7 @@
 //! Static review of one file at a time: parse, rules, data flow, secrets. CPU only; no network, no files, no clock.
 
 pub mod analyser;
+pub mod dependencies;
 pub mod document;
 pub mod examples;
 pub mod flow;

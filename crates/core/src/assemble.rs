@@ -32,7 +32,7 @@ use crate::{risk, verdict};
 
 pub use merge::family;
 pub use names::{Names, New, names};
-pub use wide::{GONE_TESTS, LAYERS};
+pub use wide::{DOWNGRADED, GONE_TESTS, LAYERS, LOOK_ALIKE};
 
 /// What the configuration says about judging and showing; the default needs no configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +122,7 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
     let renamed = summary::renamed(&files, analyses);
     let mut summary = summary::of_change(&files, analyses, settings.component_depth);
     summary.api = api::of_change(analyses, &renamed);
+    summary.dependencies = wide::dependencies::changes(analyses);
     let parts = Parts {
         subject: Subject {
             kind: SubjectKind::Change,

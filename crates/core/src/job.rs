@@ -62,6 +62,8 @@ pub struct SideReport {
     pub names: Vec<GivenName>,
     /// Modules it uses, each once, in order of appearance.
     pub imports: Vec<Import>,
+    /// What it depends on, if it is a manifest.
+    pub dependencies: Vec<Dependency>,
 }
 
 /// A named piece of code.
@@ -94,6 +96,19 @@ pub struct GivenName {
     pub line: u32,
     /// Equal for lines that are equal but for the name.
     pub around: String,
+}
+
+/// Something that a manifest depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// Where it comes from: `npm`, `pypi`, `cargo`, `go`, `composer`.
+    pub registry: String,
+    /// Its name.
+    pub name: String,
+    /// The version as it is written; empty if none is.
+    pub version: String,
+    /// The line, 1-based.
+    pub line: u32,
 }
 
 /// A module that a file uses.

@@ -5,7 +5,7 @@ pub mod neutral;
 use crate::change::Status;
 use crate::coverage::{self, Outcome};
 use crate::finding::{Finding, Severity};
-use crate::review::{Api, Review, Suppressed, SuppressedBy, WalkthroughRow};
+use crate::review::{Api, DependencyChange, Review, Suppressed, SuppressedBy, WalkthroughRow};
 use crate::verdict::Outlook;
 use neutral::{block, code, prose};
 
@@ -26,6 +26,7 @@ pub fn render(review: &Review) -> String {
     findings(&mut page, &review.findings);
     walkthrough(&mut page, review);
     api(&mut page, &review.summary.api);
+    dependencies(&mut page, &review.summary.dependencies);
     suppressed(&mut page, &review.suppressed);
     covered(&mut page, review);
     for note in review.notes.iter().take(MAX_REASONS) {
@@ -43,6 +44,7 @@ pub fn description(review: &Review, head: &str) -> String {
     page.paragraph(&prose(&review.summary.headline));
     walkthrough(&mut page, review);
     api(&mut page, &review.summary.api);
+    dependencies(&mut page, &review.summary.dependencies);
     page.paragraph(&format!("As of {}.", code(head.get(..7).unwrap_or(head))));
     page.out.truncate(page.out.trim_end().len());
     clipped(page.out)
@@ -334,6 +336,20 @@ fn walkthrough(page: &mut Page, review: &Review) {
             );
         }
         table(page, rows);
+    });
+}
+
+/// What the program depends on: folded away.
+fn dependencies(page: &mut Page, all: &[DependencyChange]) {
+    if all.is_empty() {
+        return;
+    }
+    page.fold(&format!("Dependencies: {} changed", all.len()), |page| {
+        let lines = all.iter().map(|one| {
+            let (verb, what) = one.words();
+            format!("{verb} {} in {}", code(&what), code(one.path.as_str()))
+        });
+        page.bullets(lines.collect());
     });
 }
 

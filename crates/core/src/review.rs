@@ -89,6 +89,38 @@ pub struct Summary {
     /// What it does to what others can name.
     #[serde(default)]
     pub api: Api,
+    /// What it does to what the program depends on.
+    #[serde(default)]
+    pub dependencies: Vec<DependencyChange>,
+}
+
+/// A dependency that is new, gone or of another version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependencyChange {
+    /// The manifest.
+    pub path: RepoPath,
+    /// Its name.
+    pub name: String,
+    /// The version as it was written; `None` if it is new.
+    pub before: Option<String>,
+    /// The version as it is written; `None` if it is gone.
+    pub after: Option<String>,
+}
+
+impl DependencyChange {
+    /// What happened and to what, apart, so that each can be made harmless in its own way.
+    #[must_use]
+    pub fn words(&self) -> (&'static str, String) {
+        let named = |version: &str| match version {
+            "" => self.name.clone(),
+            version => format!("{} {version}", self.name),
+        };
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => ("changes", format!("{} → {after}", named(before))),
+            (Some(before), None) => ("removes", named(before)),
+            (None, after) => ("adds", named(after.as_deref().unwrap_or_default())),
+        }
+    }
 }
 
 /// What a change does to what others can name.

@@ -1,6 +1,6 @@
 //! What a rule says of itself that no file of rules holds, because it looks at more than one file.
 
-use crate::assemble::{GONE_TESTS, LAYERS};
+use crate::assemble::{DOWNGRADED, GONE_TESTS, LAYERS, LOOK_ALIKE};
 use crate::docs::finding as docs;
 use crate::duplicates::DUPLICATED;
 use crate::finding::{Agent, Confidence, Finding, Location, Severity};
@@ -27,7 +27,9 @@ pub struct RuleText {
 }
 
 /// All rules that look at a whole change.
-pub const ALL: [RuleText; 6] = [
+pub const ALL: [RuleText; 8] = [
+    DOWNGRADED,
+    LOOK_ALIKE,
     DUPLICATED,
     LAYERS,
     GONE_TESTS,

@@ -17,7 +17,7 @@ use super::tried::MAX_BYTES;
 use crate::hit::Hit;
 use crate::measure::Test;
 use crate::source::Source;
-use crate::{imports, names};
+use crate::{dependencies, imports, names};
 
 /// Longest snippet, in lines.
 const SNIPPET_LINES: u32 = 6;
@@ -64,6 +64,7 @@ impl<'a> Side<'a> {
             tests: self.tests.iter().map(|test| self.case(test)).collect(),
             names: names::of(self.source, self.path),
             imports: imports::of(self.source),
+            dependencies: dependencies::of(self.source, self.path),
         }
     }
 

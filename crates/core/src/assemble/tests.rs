@@ -89,6 +89,7 @@ fn side(findings: Vec<Finding>) -> SideReport {
         tests: Vec::new(),
         names: Vec::new(),
         imports: Vec::new(),
+        dependencies: Vec::new(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! What rules find that look at a whole change, or at what stands around it.
 
+pub(super) mod dependencies;
 mod gone_tests;
 mod layers;
 
+pub use dependencies::{DOWNGRADED, LOOK_ALIKE};
 pub use gone_tests::GONE_TESTS;
 pub use layers::LAYERS;
 
@@ -16,6 +18,7 @@ use crate::policy::Policy;
 pub(super) fn found(files: &[&FileChange], analyses: &Analyses, policy: &Policy) -> Vec<Finding> {
     let mut found = analyses.found.clone();
     found.extend(gone_tests::find(files, analyses));
+    found.extend(dependencies::find(analyses));
     found.extend(layers::find(analyses, &policy.layers));
     found.retain(|one| policy.is_rule_on(&one.rule, &one.location.path));
     finding::number(&mut found);

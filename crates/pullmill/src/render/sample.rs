@@ -79,6 +79,7 @@ fn report(language: &str, symbols: &[(&str, &str)], findings: Vec<Finding>) -> S
         tests: Vec::new(),
         names: Vec::new(),
         imports: Vec::new(),
+        dependencies: Vec::new(),
     }
 }
 

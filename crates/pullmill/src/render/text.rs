@@ -8,7 +8,9 @@ mod tests;
 use pullmill_core::change::Status;
 use pullmill_core::coverage::Outcome;
 use pullmill_core::finding::{Finding, Severity, Step};
-use pullmill_core::review::{Api, Review, SubjectKind, Suppressed, SuppressedBy, WalkthroughRow};
+use pullmill_core::review::{
+    Api, DependencyChange, Review, SubjectKind, Suppressed, SuppressedBy, WalkthroughRow,
+};
 use pullmill_core::risk::Level;
 use pullmill_core::verdict::Outlook;
 
@@ -48,6 +50,7 @@ pub fn render(review: &Review, style: &TextStyle) -> String {
     components(&mut paper, review);
     walkthrough(&mut paper, review);
     api(&mut paper, &review.summary.api);
+    dependencies(&mut paper, &review.summary.dependencies);
     for (index, finding) in review.findings.iter().enumerate() {
         if index == 0 {
             paper.title(&format!("Findings ({})", review.findings.len()));
@@ -208,6 +211,26 @@ fn walkthrough(paper: &mut Paper, review: &Review) {
             2,
             &format!("and {} more {files} (+{added} −{removed})", rest.len()),
         );
+    }
+}
+
+/// What the program depends on.
+fn dependencies(paper: &mut Paper, all: &[DependencyChange]) {
+    if all.is_empty() {
+        return;
+    }
+    paper.title("Dependencies");
+    for one in all.iter().take(MAX_ROWS) {
+        let (verb, what) = one.words();
+        let text = format!(
+            "{verb} {} in {}",
+            one_line(&what),
+            one_line(one.path.as_str())
+        );
+        paper.prose(2, &text);
+    }
+    if all.len() > MAX_ROWS {
+        paper.prose(2, &format!("and {} more", all.len() - MAX_ROWS));
     }
 }
 

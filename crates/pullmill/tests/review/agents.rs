@@ -202,3 +202,44 @@ fn every_rule_can_be_switched_off_and_has_its_severity_replaced() {
     assert_eq!(review["findings"][0]["severity"], "high");
     assert_eq!(review["verdict"]["outlook"], "fail");
 }
+
+#[test]
+fn dependencies_are_listed_and_what_is_odd_about_them_is_told() {
+    let before = "{\n  \"dependencies\": {\n    \"lodash\": \"^4.17.0\",\n    \"left-pad\": \"1.3.0\"\n  }\n}\n";
+    let after = "{\n  \"dependencies\": {\n    \"lodash\": \"^4.16.0\",\n    \"expres\": \"1.0.0\",\n    \"react\": \"18\"\n  }\n}\n";
+    let folder = repository(&[("package.json", before)]);
+    write(folder.path(), &[("package.json", after)]);
+    let review = json(&review(folder.path(), &[]));
+    let findings = review["findings"].as_array().unwrap();
+    let told: Vec<(&str, &Value, &str)> = findings
+        .iter()
+        .map(|one| {
+            (
+                one["rule"].as_str().unwrap(),
+                &one["location"]["line"],
+                one["message"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "dependency.look-alike",
+                &Value::from(4),
+                "`expres` is called almost like `express`"
+            ),
+            (
+                "dependency.downgraded",
+                &Value::from(3),
+                "`lodash` goes back from ^4.17.0 to ^4.16.0"
+            ),
+        ]
+    );
+    let changes = review["summary"]["dependencies"].as_array().unwrap();
+    let names: Vec<&str> = changes
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["left-pad", "lodash", "expres", "react"]);
+}

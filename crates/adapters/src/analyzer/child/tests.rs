@@ -91,6 +91,7 @@ fn report() -> JobReport {
             tests: Vec::new(),
             names: Vec::new(),
             imports: Vec::new(),
+            dependencies: Vec::new(),
         }),
     }
 }

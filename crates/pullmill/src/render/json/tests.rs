@@ -8,8 +8,8 @@ use pullmill_core::coverage::{FileCoverage, Outcome, SkipReason};
 use pullmill_core::docs::{Renamed, RenamedKind};
 use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step, Suggestion};
 use pullmill_core::review::{
-    AgentEvidence, Api, ApiChange, ApiItem, Bump, Component, Review, Subject, SubjectKind, Summary,
-    Suppressed, SuppressedBy, WalkthroughRow,
+    AgentEvidence, Api, ApiChange, ApiItem, Bump, Component, DependencyChange, Review, Subject,
+    SubjectKind, Summary, Suppressed, SuppressedBy, WalkthroughRow,
 };
 use pullmill_core::risk::{Level, Reason, Risk};
 use pullmill_core::verdict::{Outlook, Verdict};
@@ -299,6 +299,12 @@ fn summaries() -> impl Strategy<Value = Summary> {
                     .collect(),
                 removed: Vec::new(),
             },
+            dependencies: vec![DependencyChange {
+                path: "package.json".into(),
+                name: "x".to_owned(),
+                before: None,
+                after: Some("1".to_owned()),
+            }],
             walkthrough,
         })
 }
