@@ -88,7 +88,7 @@ pub struct Analyses {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Analysis {
     /// The child answered.
-    Report(JobReport),
+    Report(Box<JobReport>),
     /// It was not asked or gave no answer: stopped, ignored by configuration, ….
     Skipped {
         /// Why.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Analyses;
 use super::place::Places;
-use super::{Analyses, Analysis};
+use super::summary::reports;
 use crate::change::{FileChange, RepoPath, Status};
 use crate::finding::{self, Agent, Confidence, Finding, Location, Severity};
 use crate::job::SideReport;
@@ -131,16 +132,6 @@ impl Side {
         }
         numbers
     }
-}
-
-fn reports(analyses: &Analyses) -> impl Iterator<Item = (&RepoPath, &crate::job::JobReport)> {
-    analyses
-        .files
-        .iter()
-        .filter_map(|(path, analysis)| match analysis {
-            Analysis::Report(report) => Some((path, report)),
-            Analysis::Skipped { .. } => None,
-        })
 }
 
 fn key(one: &Finding) -> Key {

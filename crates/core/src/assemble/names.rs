@@ -103,41 +103,20 @@ impl Names {
                 .unwrap_or_default()
         };
         let (base, head) = (names(&report.base), names(&report.head));
-        let is =
-            |one: &GivenName, other: &GivenName| (one.kind, &one.name) == (other.kind, &other.name);
-        let mut left: Vec<&GivenName> = Vec::new();
-        for one in &base {
-            let is_there = there.given.contains(&(one.kind, one.name.as_str()));
-            if !is_there && !left.iter().any(|other| is(one, other)) {
-                left.push(one);
-            }
-        }
-        let mut come: Vec<&GivenName> = Vec::new();
-        for one in &head {
-            let was_there = there.before.contains(&(one.kind, one.name.as_str()));
-            if !was_there && !come.iter().any(|other| is(one, other)) {
-                come.push(one);
-            }
-        }
-        let mut twins: BTreeMap<(RenamedKind, &str), (Vec<&GivenName>, Vec<&GivenName>)> =
-            BTreeMap::new();
+        let left = distinct(&base, &there.given);
+        let come = distinct(&head, &there.before);
+        let mut twins: BTreeMap<(RenamedKind, &str), Twins<'_>> = BTreeMap::new();
         for one in &left {
-            twins
-                .entry((one.kind, &one.around))
-                .or_default()
-                .0
-                .push(one);
+            let twin = twins.entry((one.kind, &one.around)).or_default();
+            twin.old.push(one);
         }
         for one in &come {
-            twins
-                .entry((one.kind, &one.around))
-                .or_default()
-                .1
-                .push(one);
+            let twin = twins.entry((one.kind, &one.around)).or_default();
+            twin.new.push(one);
         }
         let mut settled: Vec<&GivenName> = Vec::new();
-        for (old, new) in twins.values() {
-            if let ([old], [new]) = (old.as_slice(), new.as_slice()) {
+        for twin in twins.values() {
+            if let ([old], [new]) = (twin.old.as_slice(), twin.new.as_slice()) {
                 settled.extend([*old, *new]);
                 self.replaced.push(Renamed {
                     kind: old.kind,
@@ -148,7 +127,7 @@ impl Names {
                 });
             }
         }
-        let is_open = |one: &&&GivenName| !settled.iter().any(|other| is(one, other));
+        let is_open = |one: &&&GivenName| !settled.iter().any(|other| is_same(one, other));
         let gone = left.iter().filter(is_open).map(|one| Gone {
             kind: one.kind,
             name: one.name.clone(),
@@ -202,6 +181,32 @@ impl Names {
             .collect();
         self.gone.extend(gone);
     }
+}
+
+/// Names on lines that are equal but for them.
+#[derive(Default)]
+struct Twins<'a> {
+    old: Vec<&'a GivenName>,
+    new: Vec<&'a GivenName>,
+}
+
+/// The names of one side that the other does not have anywhere, each once.
+fn distinct<'a>(
+    names: &'a [GivenName],
+    elsewhere: &BTreeSet<(RenamedKind, &str)>,
+) -> Vec<&'a GivenName> {
+    let mut distinct: Vec<&GivenName> = Vec::new();
+    for one in names {
+        let is_there = elsewhere.contains(&(one.kind, one.name.as_str()));
+        if !is_there && !distinct.iter().any(|other| is_same(one, other)) {
+            distinct.push(one);
+        }
+    }
+    distinct
+}
+
+fn is_same(one: &GivenName, other: &GivenName) -> bool {
+    (one.kind, &one.name) == (other.kind, &other.name)
 }
 
 fn last(name: &str) -> &str {

@@ -89,7 +89,7 @@ pub(super) fn reports(
         .files
         .iter()
         .filter_map(|(path, analysis)| match analysis {
-            Analysis::Report(report) => Some((path, report)),
+            Analysis::Report(report) => Some((path, report.as_ref())),
             Analysis::Skipped { .. } => None,
         })
 }

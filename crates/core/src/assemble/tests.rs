@@ -50,7 +50,7 @@ impl World {
         };
         self.analyses
             .files
-            .insert(path.into(), Analysis::Report(report));
+            .insert(path.into(), Analysis::Report(Box::new(report)));
         match self.analyses.files.get_mut(&path.into()) {
             Some(Analysis::Report(report)) => report,
             _ => unreachable!(),

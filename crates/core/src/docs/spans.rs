@@ -68,11 +68,8 @@ pub(super) fn lines<'t>(
     let numbered = (1..).zip(text.lines());
     if is_source(path) {
         let mut comments = Comments::of(path);
-        return Box::new(numbered.filter_map(move |(number, line)| {
-            comments
-                .is_comment(line)
-                .then(|| (number, line, inline(line, true)))
-        }));
+        let comments = numbered.filter(move |(_, line)| comments.is_comment(line));
+        return Box::new(comments.map(|(number, line)| (number, line, inline(line, true))));
     }
     let mut fence = Fence::default();
     Box::new(numbered.map(move |(number, line)| (number, line, fence.code(line))))

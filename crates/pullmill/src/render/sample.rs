@@ -197,7 +197,7 @@ pub(super) fn sample() -> Review {
     let mut add = |path: &str, base: Option<SideReport>, head: Option<SideReport>| {
         files.insert(
             RepoPath::from(path),
-            Analysis::Report(JobReport { base, head }),
+            Analysis::Report(Box::new(JobReport { base, head })),
         );
     };
     let mut head = report(

@@ -83,7 +83,7 @@ pub fn settle(path: &RepoPath, mut report: JobReport, policy: &Policy) -> Analys
         side.suppressed
             .retain(|finding| policy.is_rule_on(&finding.rule, path));
     }
-    Analysis::Report(report)
+    Analysis::Report(Box::new(report))
 }
 
 fn language(side: &SideReport) -> Option<&str> {
