@@ -205,6 +205,16 @@ impl<'c> Added<'c> {
         taken.iter().map(|row| self.finding(row)).collect()
     }
 
+    /// Compares it with the other code of the change alone, where nothing else can be seen.
+    #[must_use]
+    pub fn compare_within(&self) -> Vec<Finding> {
+        let texts = self.change.files.iter().filter_map(|file| {
+            let text = std::str::from_utf8(file.head.text()?).ok()?;
+            Some((&file.path, text))
+        });
+        self.compare(texts)
+    }
+
     fn rows(&self, path: &RepoPath, other: &[Token], rows: &mut Vec<Row>) {
         // By file and distance: where a row of equal windows began, and where it was last.
         let mut open: BTreeMap<(usize, i64), (usize, usize)> = BTreeMap::new();

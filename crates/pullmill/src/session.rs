@@ -122,8 +122,13 @@ impl Reviewer {
         self.search_moved(change, &jobs, &mut reports, progress)?;
         let mut analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
         analyses.found.extend(foreign.into_iter().flatten());
-        if let Some(around) = around {
-            self.compare(around, change, &mut analyses);
+        match around {
+            Some(around) => self.compare(around, change, &mut analyses),
+            None => {
+                let added = Added::of(change);
+                let copies = added.iter().flat_map(Added::compare_within);
+                analyses.found.extend(copies);
+            }
         }
         Ok(self.judge(change, &analyses))
     }

@@ -67,6 +67,7 @@ pub(super) fn is_documented(node: Node<'_>, text: &str, language: Language) -> b
         starts.iter().any(|start| text.starts_with(start))
     };
     match language {
+        Language::Python if speaks_for_another(node, text) => true,
         Language::Python => {
             let body =
                 definition(node).and_then(|definition| definition.child_by_field_name("body"));
@@ -101,6 +102,16 @@ pub(super) fn is_documented(node: Node<'_>, text: &str, language: Language) -> b
             .take_while(|one| one.kind() == "attribute_item" || one.is_extra())
             .any(|one| says(one, &["///", "/**", "#[doc"])),
     }
+}
+
+/// Whether a decorator says that this is another form of something: an overload, or what sets a property.
+fn speaks_for_another(node: Node<'_>, text: &str) -> bool {
+    let mut decorators = node.children().filter(|child| child.kind() == "decorator");
+    decorators.any(|decorator| {
+        let word = text.get(decorator.byte_range()).unwrap_or_default();
+        let last = word.rsplit(['.', '@']).next().unwrap_or_default();
+        matches!(last.trim(), "overload" | "override" | "setter" | "deleter")
+    })
 }
 
 /// A definition up to its body, on one line.

@@ -97,6 +97,21 @@ fn code_that_stands_elsewhere_already_is_told_with_its_place() {
         told(&json(&review(folder.path(), &["HEAD~1..HEAD"]))).len(),
         1
     );
+    // Of a patch only the change itself is seen.
+    let of = |name: &str| format!("def {name}(item, total):\n{lines}    return total\n");
+    write(
+        folder.path(),
+        &[("copy.py", &of("copy")), ("twin.py", &of("twin"))],
+    );
+    git(folder.path(), &["add", "-A"]);
+    let patch = git(folder.path(), &["diff", "--cached"]);
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("x.patch"), patch).unwrap();
+    let seen = told(&json(&review(outside.path(), &["--patch", "x.patch"])));
+    assert_eq!(
+        seen,
+        ["code.duplicated twin.py:1 these 14 lines stand in `copy.py:1` already"]
+    );
 }
 
 #[test]
