@@ -19,8 +19,6 @@ const TOKENS: usize = 50;
 const LINES: u32 = 5;
 /// Places of one window that are compared: what is repeated more often is a pattern.
 const PLACES: usize = 8;
-/// Lines that are shown.
-const SHOWN: usize = 6;
 /// The base of the windows' polynomial; any odd number that is not small.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -296,11 +294,6 @@ impl<'c> Added<'c> {
         };
         let (other_first, other_last) = row.other_lines;
         let name = windows_of(tokens).next().map_or(0, |(_, name)| name);
-        let shown = file.lines.iter().skip(first as usize - 1);
-        let shown: Vec<&str> = shown
-            .take(SHOWN.min((last - first + 1) as usize))
-            .copied()
-            .collect();
         Finding {
             message: format!(
                 "these {} lines stand in `{}:{other_first}` already",
@@ -311,7 +304,6 @@ impl<'c> Added<'c> {
                 location: at(&row.other, other_first, other_last),
                 message: "the same code stands here".to_owned(),
             }],
-            snippet: shown.join("\n"),
             fingerprint: stem(DUPLICATED.id, None, &format!("{name:016x}")),
             ..DUPLICATED.finding(at(file.path, first, last))
         }

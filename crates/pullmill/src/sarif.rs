@@ -66,6 +66,13 @@ pub fn rule<'a>(run: &'a Run, entry: &Entry) -> Option<&'a Rule> {
         .or_else(|| by_id(id?.rsplit_once('/')?.0))
 }
 
+/// Whether a place is named from the root of a machine.
+pub fn is_rooted(run: &Run, location: &Physical) -> bool {
+    let file = location.artifact_location.as_ref();
+    let uri = file.and_then(|file| absolute(run, file));
+    uri.is_some_and(|uri| uri.starts_with('/') || uri.contains("://"))
+}
+
 /// The file of a place, and its first and last line.
 pub fn lines_of(run: &Run, location: &Physical) -> Option<(String, Option<(u32, u32)>)> {
     let artifact = location.artifact_location.as_ref()?;

@@ -115,7 +115,7 @@ fn speaks_for_another(node: Node<'_>, text: &str) -> bool {
 }
 
 /// A definition up to its body, on one line.
-pub(super) fn signature(node: Node<'_>, text: &str) -> String {
+pub(super) fn signature(node: Node<'_>, text: &str, language: Language) -> String {
     let inner = definition(node).unwrap_or(node);
     let inner = inner.child_by_field_name("value").unwrap_or(inner);
     let end = inner
@@ -132,11 +132,40 @@ pub(super) fn signature(node: Node<'_>, text: &str) -> String {
     // Decorators belong to the definition, and comments to nobody.
     let words: Vec<&str> = head.split_ascii_whitespace().collect();
     let head = words.join(" ");
+    let head = without_texts(&head, language);
     let head = head.trim_end_matches(['{', ':', '=', '>', ' ']);
     match head.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &head[..end]),
         None => head.to_owned(),
     }
+}
+
+/// A signature with its texts left out: a default may be a secret.
+fn without_texts(head: &str, language: Language) -> String {
+    let mut out = String::with_capacity(head.len());
+    let mut open: Option<char> = None;
+    for next in head.chars() {
+        match open {
+            Some(quote) if next == quote => {
+                open = None;
+                out.push(next);
+            }
+            Some(_) => {}
+            None => {
+                // In Rust a single quote begins a lifetime.
+                let is_quote =
+                    matches!(next, '"' | '`') || (next == '\'' && language != Language::Rust);
+                if is_quote {
+                    open = Some(next);
+                    out.push(next);
+                    out.push('…');
+                    continue;
+                }
+                out.push(next);
+            }
+        }
+    }
+    out
 }
 
 /// A Python definition without its decorators.

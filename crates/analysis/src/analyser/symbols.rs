@@ -158,7 +158,7 @@ impl Named {
         if self.is_public {
             self.is_documented = exposure::is_documented(role.node, text, language);
             if matches!(self.kind, "function" | "method") {
-                self.signature = exposure::signature(role.node, text);
+                self.signature = exposure::signature(role.node, text, language);
             }
         }
     }

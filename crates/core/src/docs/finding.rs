@@ -58,9 +58,9 @@ pub fn renamed(edit: &Edit) -> Finding {
     Finding {
         message,
         path: vec![told],
-        snippet: edit.before.clone(),
+        snippet: shown(&edit.before),
         fingerprint: stem(RENAMED.id, Some(edit.path.as_str()), &edit.before),
-        suggestion: Some(Suggestion {
+        suggestion: (!may_hold_secret(&edit.after)).then(|| Suggestion {
             line: edit.line,
             text: edit.after.clone(),
         }),
@@ -77,7 +77,7 @@ pub fn gone(mention: &Mention) -> Finding {
             "{} `{name}` is gone from `{path}`, and this line still names it",
             word(*kind)
         ),
-        snippet: mention.text.clone(),
+        snippet: shown(&mention.text),
         fingerprint: stem(GONE.id, Some(mention.path.as_str()), &mention.text),
         ..GONE.finding(line(&mention.path, mention.line, &mention.text))
     }
@@ -115,5 +115,67 @@ fn line(path: &RepoPath, line: u32, text: &str) -> Location {
         column: 1,
         end_line: line,
         end_column: width.saturating_add(1),
+    }
+}
+
+/// A line as it may be shown. Documents around a change are not searched for secrets, so what may hold one is not shown at all.
+fn shown(line: &str) -> String {
+    match may_hold_secret(line) {
+        true => String::new(),
+        false => line.to_owned(),
+    }
+}
+
+/// Words that stand before a secret.
+const SECRETS: [&str; 6] = ["passw", "secret", "token", "apikey", "api_key", "api-key"];
+/// Longer words of letters and digits may be a secret.
+const LONGEST_WORD: usize = 16;
+
+/// Whether a line may hold a secret: a login in an address, a value behind a telling name, or a long word of letters and digits.
+fn may_hold_secret(line: &str) -> bool {
+    let has_login = line.split("://").skip(1).any(|rest| {
+        let host = rest.split(['/', ' ', '`']).next().unwrap_or_default();
+        host.contains('@')
+    });
+    let lower = line.to_lowercase();
+    let has_value = SECRETS.iter().any(|word| {
+        lower.match_indices(word).any(|(at, _)| {
+            let rest = lower[at..]
+                .trim_start_matches(|next: char| next.is_alphanumeric() || "_-\"'`".contains(next));
+            let rest = rest.trim_start();
+            rest.strip_prefix(['=', ':'])
+                .is_some_and(|value| !value.trim().is_empty())
+        })
+    });
+    let is_of_word = |next: char| next.is_ascii_alphanumeric() || "+/=_-".contains(next);
+    let has_key = line.split(|next| !is_of_word(next)).any(|word| {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        let letters = word.chars().filter(char::is_ascii_alphabetic).count();
+        word.len() >= LONGEST_WORD && digits >= 2 && letters >= 2
+    });
+    has_login || has_value || has_key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        for line in [
+            "SHOP_URL=postgres://app:hunter2@db/shop",
+            "export SHOP_PASSWORD='hunter2' # and `load_config`",
+            "curl -H 'X-Api-Key: abc' # SHOP_URL",
+            "`load_config(\"AKIA0123456789ABCDEF\")`",
+        ] {
+            assert_eq!(shown(line), "", "{line}");
+        }
+        for line in [
+            "Call `load_config(\"shop.toml\")`.",
+            "Set SHOP_URL and SHOP_TOKEN.",
+            "    shop --port 8080 --host http://example.org/a@b",
+        ] {
+            assert_eq!(shown(line), line);
+        }
     }
 }

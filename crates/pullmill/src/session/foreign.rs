@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use pullmill_core::change::{Change, RepoPath};
+use pullmill_core::change::{Change, FileChange, RepoPath};
 use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, stem};
 use pullmill_core::hunk::CommentableLines;
 
 use crate::cli::{Failure, Status};
 use crate::sarif::wire::{Entry, Rule, Run, Text};
-use crate::sarif::{self, lines_of, rule, rule_id};
+use crate::sarif::{self, is_rooted, lines_of, rule, rule_id};
 
 /// A larger file is not read.
 const MAX_BYTES: u64 = 256 << 20;
@@ -57,7 +57,13 @@ fn finding(run: &Run, entry: &Entry, change: &Change) -> Option<Finding> {
     let physical = places.next()?.physical_location.as_ref()?;
     let (path, lines) = lines_of(run, physical)?;
     let (line, end_line) = lines?;
-    let file = change.files.iter().find(|file| is_at(&path, &file.path))?;
+    let is_rooted = is_rooted(run, physical);
+    let at = |file: &&FileChange| is_at(&path, &file.path, is_rooted);
+    let file = change
+        .files
+        .iter()
+        .filter(at)
+        .max_by_key(|file| file.path.as_str().len())?;
     CommentableLines::of(&file.hunks).first_added(line..=end_line)?;
     let rule = rule(run, entry);
     let tool = run
@@ -113,10 +119,10 @@ fn finding(run: &Run, entry: &Entry, change: &Change) -> Option<Finding> {
     })
 }
 
-/// Whether a tool's path is a file of the change: it may start further up, where the tool ran.
-fn is_at(told: &str, path: &RepoPath) -> bool {
-    told.strip_suffix(path.as_str())
-        .is_some_and(|front| front.is_empty() || front.ends_with('/'))
+/// Whether a tool's path is a file of the change: an absolute one starts further up, where the tool ran.
+fn is_at(told: &str, path: &RepoPath, is_rooted: bool) -> bool {
+    let front = told.strip_suffix(path.as_str());
+    front.is_some_and(|front| front.is_empty() || (is_rooted && front.ends_with('/')))
 }
 
 /// `tool.rule`, as rules of ours are named, so that the configuration can name it.

@@ -258,3 +258,37 @@ fn dependencies_are_listed_and_what_is_odd_about_them_is_told() {
         .collect();
     assert_eq!(names, ["left-pad", "lodash", "expres", "react"]);
 }
+
+/// Nothing that these agents show may print a secret: not a default, not a copy, not the line of a document.
+#[test]
+fn secrets_are_not_shown() {
+    let key = "hunter2hunter2";
+    let lines: String = (0..12)
+        .map(|line| format!("    total += item.price[{line}] * item.count\n"))
+        .collect();
+    let of = |name: &str, key: &str| {
+        format!(
+            "def {name}(item, total, password='{key}'):\n    api_key = '{key}'\n{lines}    return total\n"
+        )
+    };
+    let folder = repository(&[
+        ("shop/old.py", &of("load_order", key)),
+        (
+            "README.md",
+            &format!("`load_order` with DB_PASSWORD={key}\n"),
+        ),
+    ]);
+    let head = of("read_order", key);
+    write(
+        folder.path(),
+        &[("shop/old.py", &head), ("shop/new.py", &of("new", key))],
+    );
+    for format in ["json", "text", "markdown", "github", "rdjson", "sarif"] {
+        let output = super::command(folder.path(), &["--format", format])
+            .output()
+            .unwrap();
+        let shown = super::text(&output.stdout);
+        assert!(shown.contains("docs.renamed"), "{format}: {shown}");
+        assert!(!shown.contains(key), "{format}: {shown}");
+    }
+}

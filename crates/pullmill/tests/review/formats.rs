@@ -72,6 +72,7 @@ fn what_other_tools_say_of_the_change_is_merged_in_under_their_names() {
         result("style", "src/a.py", 2),
         result("old-line", "src/a.py", 1),
         result("other-file", "b.py", 1),
+        result("other-folder", "lib/src/a.py", 2),
         suppressed,
     ]);
     fs::write(folder.path().join("lint.sarif"), report(&results)).unwrap();

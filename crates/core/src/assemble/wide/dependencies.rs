@@ -26,7 +26,7 @@ pub const DOWNGRADED: RuleText = RuleText {
 pub const LOOK_ALIKE: RuleText = RuleText {
     id: "dependency.look-alike",
     agent: Agent::Security,
-    severity: Severity::High,
+    severity: Severity::Medium,
     confidence: Confidence::Medium,
     category: "supply-chain",
     message: "a new dependency is called almost like one that everybody knows",
@@ -37,7 +37,7 @@ pub const LOOK_ALIKE: RuleText = RuleText {
 /// CWE-1357: reliance on a component that is not trustworthy.
 const UNTRUSTED: u32 = 1357;
 
-/// Names that many depend on, by registry: those that were imitated before, as reports of the registries tell.
+/// Names that many depend on, by registry: ours, to be added to.
 const KNOWN: [(&str, &[&str]); 3] = [
     (
         "npm",
@@ -103,7 +103,6 @@ const KNOWN: [(&str, &[&str]); 3] = [
             "rand",
             "regex",
             "reqwest",
-            "rustdecimal",
             "rust_decimal",
             "serde",
             "serde_json",
@@ -111,6 +110,11 @@ const KNOWN: [(&str, &[&str]); 3] = [
             "tracing",
         ],
     ),
+];
+
+/// Names of their own that are one slip away from those.
+const NEIGHBOURS: [&str; 8] = [
+    "boto", "djongo", "expresso", "future", "jinja", "preact", "regexp", "tslint",
 ];
 
 /// What is new, gone or of another version, by manifest and name.
@@ -155,7 +159,7 @@ fn look_alike(path: &RepoPath, new: &Dependency) -> Option<Finding> {
         .iter()
         .find(|(registry, _)| *registry == new.registry)?;
     let name = new.name.to_ascii_lowercase();
-    if known.contains(&name.as_str()) {
+    if known.contains(&name.as_str()) || NEIGHBOURS.contains(&name.as_str()) {
         return None;
     }
     let like = known
@@ -232,6 +236,29 @@ fn place(path: &RepoPath, line: u32) -> Location {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn imitations_are_told_from_known_neighbours() {
+        let told = |registry: &str, name: &str| {
+            let new = Dependency {
+                registry: registry.to_owned(),
+                name: name.to_owned(),
+                version: String::new(),
+                line: 1,
+            };
+            look_alike(&"package.json".into(), &new).is_some()
+        };
+        assert!(told("cargo", "rustdecimal") && told("npm", "lodahs") && told("pypi", "reqests"));
+        for (registry, name) in [
+            ("npm", "preact"),
+            ("npm", "tslint"),
+            ("pypi", "boto"),
+            ("npm", "react"),
+            ("go", "lodahs"),
+        ] {
+            assert!(!told(registry, name), "{name}");
+        }
+    }
 
     #[test]
     fn one_slip_is_told_from_other_names() {
