@@ -1,6 +1,7 @@
 //! A parsed file: its text, its syntax tree and its lines.
 
 mod lines;
+mod markup;
 mod nesting;
 mod parse;
 pub mod syntax;

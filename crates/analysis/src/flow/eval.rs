@@ -93,7 +93,12 @@ impl<'a> Run<'a> {
             last: last(path),
             has_receiver: path.contains('.'),
         };
-        if let Some(source) = self.rules.source_fields.first(&names).cloned() {
+        let source = if names.has_receiver {
+            self.rules.source_fields.first(&names)
+        } else {
+            self.rules.source_fields.named(path)
+        };
+        if let Some(source) = source.cloned() {
             value.flows.push(self.flow(&source, span, path));
         }
         value.type_name = self

@@ -1,9 +1,12 @@
 //! Lowering: a syntax tree becomes the small language that data flow is computed on.
 
+mod csharp;
 mod go;
 mod java;
 mod javascript;
+mod php;
 mod python;
+mod ruby;
 mod tree;
 
 use super::ir::Unit;
@@ -20,12 +23,9 @@ pub fn unit(language: Language, text: &str, root: Node<'_>) -> Option<Unit> {
             Some(javascript::lower(text, root))
         }
         Language::Go => Some(go::lower(text, root)),
-        Language::Rust
-        | Language::C
-        | Language::Cpp
-        | Language::CSharp
-        | Language::Ruby
-        | Language::Php
-        | Language::Bash => None,
+        Language::Php => Some(php::lower(text, root)),
+        Language::Ruby => Some(ruby::lower(text, root)),
+        Language::CSharp => Some(csharp::lower(text, root)),
+        Language::Rust | Language::C | Language::Cpp | Language::Bash => None,
     }
 }

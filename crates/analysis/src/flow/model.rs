@@ -428,6 +428,14 @@ impl<T: Clone> NameIndex<T> {
         self.find(names).next()
     }
 
+    /// What a name that stands alone means: it must be listed as it is.
+    pub(crate) fn named(&self, name: &str) -> Option<&T> {
+        self.by_last
+            .get(last_segment(name))?
+            .iter()
+            .find_map(|(pattern, meaning)| (pattern.text == name).then_some(meaning))
+    }
+
     /// Whether any of the candidates is listed.
     pub(crate) fn has(&self, names: &Candidates) -> bool {
         self.find(names).next().is_some()

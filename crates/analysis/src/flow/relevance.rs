@@ -278,15 +278,17 @@ fn mentions<'t>(unit: &Unit, text: &'t str, root: Node<'_>) -> Vec<BTreeMap<&'t 
     mentions
 }
 
-/// Whether a name stands alone or behind `self.`, `this.` and the like.
+/// Whether a name stands alone or behind `self.`, `$this->` and the like.
 fn is_on_itself(before: &str) -> bool {
-    let Some(receiver) = before
-        .strip_suffix('.')
-        .map(|before| before.trim_end_matches('?'))
-    else {
+    let receiver = [".", "->", "::"]
+        .iter()
+        .find_map(|access| before.strip_suffix(access));
+    let Some(receiver) = receiver.map(|before| before.trim_end_matches(['?', '&'])) else {
         return true;
     };
-    ["self", "this", "cls", "super()", "super"]
-        .iter()
-        .any(|word| receiver.ends_with(word))
+    [
+        "self", "this", "cls", "super()", "super", "static", "parent", "base",
+    ]
+    .iter()
+    .any(|word| receiver.ends_with(word))
 }

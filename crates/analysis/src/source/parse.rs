@@ -8,7 +8,7 @@ use ast_grep_core::AstGrep;
 use ast_grep_core::tree_sitter::{LanguageExt, StrDoc};
 use tree_sitter::{ParseOptions, ParseState, Parser};
 
-use super::{Tree, nesting};
+use super::{Tree, markup, nesting};
 use crate::language::Language;
 
 /// How many bytes of text earn the parser one more report of progress; honest code has a report every 50 to 100 bytes.
@@ -57,7 +57,10 @@ fn bounded(text: &str, language: Language) -> Result<tree_sitter::Tree, ParseFau
             None => parser_for(language)?,
         };
         parser.reset();
-        let tree = parse(&mut parser, text.as_bytes());
+        let tree = match language {
+            Language::Php => parse(&mut parser, markup::code_only(text).as_bytes()),
+            _ => parse(&mut parser, text.as_bytes()),
+        };
         parsers.insert(language, parser);
         tree.ok_or(ParseFault::Stopped)
     })
