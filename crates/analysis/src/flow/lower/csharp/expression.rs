@@ -61,6 +61,11 @@ impl<'n> CSharp<'_, 'n> {
             "real_literal" | "typeof_expression" | "sizeof_expression" => {
                 ExprKind::Const(Const::Other)
             }
+            "member_access_expression" if is_full_name(self.tree.text(node)) => {
+                let text = self.tree.text(node);
+                let last = text.rsplit('.').next().unwrap_or(text);
+                ExprKind::Name(Rc::from(last))
+            }
             "member_access_expression" => match (field(node, "expression"), field(node, "name")) {
                 (Some(base), Some(name)) => self.member(base, name),
                 _ => ExprKind::Const(Const::Other),
@@ -156,7 +161,15 @@ impl<'n> CSharp<'_, 'n> {
     }
 
     fn element(&mut self, base: Node<'n>, keys: Node<'n>) -> ExprKind {
-        let base = Box::new(self.expr(base));
+        let mut base = Box::new(self.expr(base));
+        // `Request["name"]` looks in everything the request brought; the model calls that by a word that stands here.
+        if matches!(&base.kind, ExprKind::Name(name) if name.as_ref() == "Request")
+            || matches!(&base.kind, ExprKind::Field(_, name) if name.as_ref() == "Request")
+        {
+            let at = base.span;
+            let kind = ExprKind::Field(base, Rc::from("Request"));
+            base = Box::new(Expr { kind, span: at });
+        }
         let key = self.values(keys).into_iter().next();
         let key = key.unwrap_or_else(|| constant(keys, Const::Other));
         ExprKind::Index(base, Box::new(key))
@@ -286,6 +299,14 @@ impl<'n> CSharp<'_, 'n> {
             None => value.kind,
         }
     }
+}
+
+/// Whether a name is written with the framework's namespaces before it.
+fn is_full_name(text: &str) -> bool {
+    (text.starts_with("System.") || text.starts_with("Microsoft."))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
 }
 
 fn arithmetic(operator: &str) -> Op {
