@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-const LANGUAGES: [&str; 13] = [
+const LANGUAGES: [&str; 16] = [
     "python",
     "javascript",
     "typescript",
@@ -21,6 +21,9 @@ const LANGUAGES: [&str; 13] = [
     "ruby",
     "php",
     "bash",
+    "kotlin",
+    "scala",
+    "swift",
 ];
 const KINDS: [&str; 4] = ["match", "flow", "document", "measure"];
 

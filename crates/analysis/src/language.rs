@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use pullmill_core::change::RepoPath;
 
+use crate::grammar::Grammar;
+
 /// A language with a grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,11 +37,17 @@ pub enum Language {
     Php,
     /// Shell scripts.
     Bash,
+    /// Kotlin.
+    Kotlin,
+    /// Scala.
+    Scala,
+    /// Swift.
+    Swift,
 }
 
 impl Language {
     /// All languages.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Python,
         Self::JavaScript,
         Self::TypeScript,
@@ -53,6 +61,9 @@ impl Language {
         Self::Ruby,
         Self::Php,
         Self::Bash,
+        Self::Kotlin,
+        Self::Scala,
+        Self::Swift,
     ];
 
     /// The word used in rules and output.
@@ -72,6 +83,9 @@ impl Language {
             Self::Ruby => "ruby",
             Self::Php => "php",
             Self::Bash => "bash",
+            Self::Kotlin => "kotlin",
+            Self::Scala => "scala",
+            Self::Swift => "swift",
         }
     }
 
@@ -92,6 +106,9 @@ impl Language {
             Self::Ruby => "rb",
             Self::Php => "php",
             Self::Bash => "sh",
+            Self::Kotlin => "kt",
+            Self::Scala => "scala",
+            Self::Swift => "swift",
         }
     }
 
@@ -112,6 +129,9 @@ impl Language {
             "rb" | "rake" | "gemspec" => Some(Self::Ruby),
             "php" | "phtml" => Some(Self::Php),
             "sh" | "bash" => Some(Self::Bash),
+            "kt" | "kts" => Some(Self::Kotlin),
+            "scala" | "sc" | "sbt" => Some(Self::Scala),
+            "swift" => Some(Self::Swift),
             "" if matches!(path.file_name(), "Gemfile" | "Rakefile") => Some(Self::Ruby),
             "" => match interpreter(start)? {
                 "python" => Some(Self::Python),
@@ -127,8 +147,8 @@ impl Language {
     }
 
     /// The grammar.
-    pub(crate) fn grammar(self) -> SupportLang {
-        match self {
+    pub(crate) fn grammar(self) -> Grammar {
+        Grammar::Brought(match self {
             Self::Python => SupportLang::Python,
             Self::JavaScript => SupportLang::JavaScript,
             Self::TypeScript => SupportLang::TypeScript,
@@ -142,7 +162,10 @@ impl Language {
             Self::Ruby => SupportLang::Ruby,
             Self::Php => SupportLang::Php,
             Self::Bash => SupportLang::Bash,
-        }
+            Self::Scala => SupportLang::Scala,
+            Self::Swift => SupportLang::Swift,
+            Self::Kotlin => return Grammar::Kotlin,
+        })
     }
 }
 

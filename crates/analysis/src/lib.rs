@@ -5,6 +5,7 @@ pub mod dependencies;
 pub mod document;
 pub mod examples;
 pub mod flow;
+pub mod grammar;
 pub mod hit;
 pub mod imports;
 pub mod language;

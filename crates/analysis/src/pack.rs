@@ -278,6 +278,9 @@ fn built_in(language: Language) -> &'static [u8] {
         Language::Ruby => built_in!("ruby"),
         Language::Php => built_in!("php"),
         Language::Bash => built_in!("bash"),
+        Language::Kotlin => built_in!("kotlin"),
+        Language::Scala => built_in!("scala"),
+        Language::Swift => built_in!("swift"),
     }
 }
 

@@ -8,15 +8,15 @@ pub mod syntax;
 
 use ast_grep_core::AstGrep;
 use ast_grep_core::tree_sitter::StrDoc;
-use ast_grep_language::SupportLang;
 
 pub use lines::Lines;
 pub use parse::ParseFault;
 
+use crate::grammar::Grammar;
 use crate::language::Language;
 
 /// The syntax tree of a file together with its text.
-pub type Tree = AstGrep<StrDoc<SupportLang>>;
+pub type Tree = AstGrep<StrDoc<Grammar>>;
 
 /// One side of a file, decoded and, if it is code, parsed.
 ///

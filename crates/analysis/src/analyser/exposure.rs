@@ -46,6 +46,14 @@ pub(super) fn is_public(node: Node<'_>, name: &str, text: &str, language: Langua
             })
         }
         Language::Ruby => !name.starts_with('_'),
+        Language::Kotlin | Language::Scala => !modifiers(node).any(|word| {
+            matches!(word.kind(), "visibility_modifier" | "access_modifier")
+                && text.get(word.byte_range()) != Some("public")
+        }),
+        Language::Swift => modifiers(node).any(|word| {
+            word.kind() == "visibility_modifier"
+                && matches!(text.get(word.byte_range()), Some("public" | "open"))
+        }),
         Language::Bash => false,
         Language::Rust => {
             let is_in_trait = node
@@ -58,6 +66,12 @@ pub(super) fn is_public(node: Node<'_>, name: &str, text: &str, language: Langua
             is_in_trait || marks.any(|mark| text.get(mark.byte_range()) == Some("pub"))
         }
     }
+}
+
+/// The words in a definition's list of modifiers.
+fn modifiers<'n>(node: Node<'n>) -> impl Iterator<Item = Node<'n>> {
+    let lists = node.children().filter(|child| child.kind() == "modifiers");
+    lists.flat_map(|list| list.children())
 }
 
 /// Whether documentation stands where the language has it.
@@ -86,7 +100,10 @@ pub(super) fn is_documented(node: Node<'_>, text: &str, language: Language) -> b
         | Language::CSharp
         | Language::Ruby
         | Language::Php
-        | Language::Bash => {
+        | Language::Bash
+        | Language::Kotlin
+        | Language::Scala
+        | Language::Swift => {
             let before = node.previous();
             before.is_some_and(|before| before.is_extra() && before.kind().ends_with("comment"))
         }

@@ -221,6 +221,27 @@ fn role(node: Node<'_>, language: Language) -> Option<Role<'_>> {
             "function_definition" => "function",
             _ => return None,
         },
+        Language::Kotlin => match node.kind() {
+            "function_declaration" => "function",
+            "class_declaration" => "class",
+            "object_declaration" => "object",
+            _ => return None,
+        },
+        Language::Scala => match node.kind() {
+            "function_definition" | "function_declaration" => "function",
+            "class_definition" => "class",
+            "object_definition" => "object",
+            "trait_definition" => "trait",
+            _ => return None,
+        },
+        Language::Swift => match node.kind() {
+            "function_declaration" | "init_declaration" | "protocol_function_declaration" => {
+                "function"
+            }
+            "class_declaration" => "class",
+            "protocol_declaration" => "interface",
+            _ => return None,
+        },
         Language::Rust => match node.kind() {
             "function_item" | "function_signature_item" => "function",
             "struct_item" => "struct",

@@ -26,6 +26,12 @@ pub fn unit(language: Language, text: &str, root: Node<'_>) -> Option<Unit> {
         Language::Php => Some(php::lower(text, root)),
         Language::Ruby => Some(ruby::lower(text, root)),
         Language::CSharp => Some(csharp::lower(text, root)),
-        Language::Rust | Language::C | Language::Cpp | Language::Bash => None,
+        Language::Rust
+        | Language::C
+        | Language::Cpp
+        | Language::Bash
+        | Language::Kotlin
+        | Language::Scala
+        | Language::Swift => None,
     }
 }

@@ -9,9 +9,9 @@ use ast_grep_core::Matcher;
 use ast_grep_core::matcher::{MatcherExt, NodeMatch};
 use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::StrDoc;
-use ast_grep_language::SupportLang;
 
 use super::screen::{self, Place, RuleScreen};
+use crate::grammar::Grammar;
 use crate::hit::Hit;
 use crate::rule::RuleMeta;
 use crate::source::Tree;
@@ -150,7 +150,7 @@ impl<'r> Choice<'r> {
     }
 }
 
-fn hit(meta: &Arc<RuleMeta>, found: &NodeMatch<'_, StrDoc<SupportLang>>) -> Hit {
+fn hit(meta: &Arc<RuleMeta>, found: &NodeMatch<'_, StrDoc<Grammar>>) -> Hit {
     let mut hit = Hit::new(meta, found.range());
     let env = found.get_env();
     for variable in env.get_matched_variables() {
@@ -184,7 +184,7 @@ fn hit(meta: &Arc<RuleMeta>, found: &NodeMatch<'_, StrDoc<SupportLang>>) -> Hit 
 }
 
 fn span(
-    found: &NodeMatch<'_, StrDoc<SupportLang>>,
+    found: &NodeMatch<'_, StrDoc<Grammar>>,
     range: Option<std::ops::Range<usize>>,
 ) -> Option<String> {
     let source = found.get_doc().src.get(range?)?;

@@ -198,6 +198,35 @@ fn role(kind: &str, language: Language) -> Option<Role> {
             "elif_clause" | "else_clause" => FLAT,
             _ => return None,
         },
+        Language::Kotlin => match kind {
+            "if_expression" => Role::If,
+            "for_statement" | "while_statement" | "do_while_statement" | "when_expression"
+            | "catch_block" => NESTED,
+            "lambda_literal" | "anonymous_function" => LEVEL,
+            _ => return None,
+        },
+        Language::Scala => match kind {
+            "if_expression" => Role::If,
+            "for_expression"
+            | "while_expression"
+            | "do_while_expression"
+            | "match_expression"
+            | "catch_clause" => NESTED,
+            "lambda_expression" => LEVEL,
+            _ => return None,
+        },
+        Language::Swift => match kind {
+            "if_statement" => Role::If,
+            "for_statement"
+            | "while_statement"
+            | "repeat_while_statement"
+            | "switch_statement"
+            | "catch_block"
+            | "ternary_expression" => NESTED,
+            "guard_statement" | "conjunction_expression" | "disjunction_expression" => FLAT,
+            "lambda_literal" => LEVEL,
+            _ => return None,
+        },
         Language::Rust => match kind {
             "if_expression" => Role::If,
             "match_expression" | "while_expression" | "for_expression" | "loop_expression" => {
@@ -232,16 +261,27 @@ fn if_cost(node: Node<'_>) -> Cost {
     let is_chained = node.parent().is_some_and(|parent| {
         parent.kind() == "else_clause"
             || (parent.kind() == node.kind()
-                && parent.child_by_field_name("alternative") == Some(node))
+                && match parent.child_by_field_name("consequence") {
+                    Some(_) => parent.child_by_field_name("alternative") == Some(node),
+                    // Where the parts have no names, what an `if` holds stands in a block.
+                    None => parent.child_by_field_name("condition") != Some(node),
+                })
     });
     if is_chained { Cost::Flat } else { Cost::Nested }
 }
 
 /// Whether an `if` has an `else` that is no node of its own and no further `if`.
 fn has_plain_else(node: Node<'_>, language: Language) -> bool {
-    matches!(language, Language::Java | Language::Go | Language::CSharp)
-        && (node.child_by_field_name("alternative"))
-            .is_some_and(|other| other.kind() != "if_statement")
+    match language {
+        Language::Java | Language::Go | Language::CSharp | Language::Scala => node
+            .child_by_field_name("alternative")
+            .is_some_and(|other| other.kind() != node.kind()),
+        Language::Kotlin | Language::Swift => {
+            let mut rest = node.children().skip_while(|child| child.kind() != "else");
+            rest.nth(1).is_some_and(|other| other.kind() != node.kind())
+        }
+        _ => false,
+    }
 }
 
 fn holds(node: Node<'_>, kind: &str) -> bool {

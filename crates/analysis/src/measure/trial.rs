@@ -57,7 +57,10 @@ fn marks(language: Language) -> (&'static [&'static str], &'static [&'static str
         | Language::CSharp
         | Language::Ruby
         | Language::Php
-        | Language::Bash => (&[], &[]),
+        | Language::Bash
+        | Language::Kotlin
+        | Language::Scala
+        | Language::Swift => (&[], &[]),
         Language::Rust => (
             &["test]", "test(", "#[rstest"],
             &["function_item", "macro_invocation"],
@@ -158,7 +161,10 @@ fn test(node: Node<'_>, text: &str, language: Language) -> Option<Test> {
         | Language::CSharp
         | Language::Ruby
         | Language::Php
-        | Language::Bash => None,
+        | Language::Bash
+        | Language::Kotlin
+        | Language::Scala
+        | Language::Swift => None,
         Language::Rust => {
             if node.kind() != "function_item" {
                 return None;

@@ -4,10 +4,11 @@ use ast_grep_core::matcher::PatternNode;
 use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::{LanguageExt, TSLanguage};
 use ast_grep_core::{Matcher, Pattern};
-use ast_grep_language::SupportLang;
+
 use serde_json::{Map, Value};
 
 use super::{LazyRegex, Relation, RuleScreen, Screen, Stop};
+use crate::grammar::Grammar;
 use crate::matching::literals;
 
 /// `matches` refers to utils that may refer to others.
@@ -15,14 +16,14 @@ const DEEPEST: usize = 8;
 
 /// What the parts of a rule refer to.
 struct Context<'v> {
-    grammar: SupportLang,
+    grammar: Grammar,
     language: TSLanguage,
     utils: Option<&'v Map<String, Value>>,
     constraints: Option<&'v Map<String, Value>>,
 }
 
 /// The screen of a `match` body.
-pub(in crate::matching) fn of(body: &Value, grammar: SupportLang) -> RuleScreen {
+pub(in crate::matching) fn of(body: &Value, grammar: Grammar) -> RuleScreen {
     let context = Context {
         grammar,
         language: grammar.get_ts_language(),
