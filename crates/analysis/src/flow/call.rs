@@ -10,7 +10,7 @@ use super::model::{Candidates, NamePattern, Selector, When};
 use super::rules::{ALL_DANGERS, Dangers, Source};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
-    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value,
+    BEHIND_PREFIX, COLLECTION, Flow, Frame, JOINED, Object, PART, State, Step, UNKNOWN_CALL, Value,
     mark_bit, merge_flows,
 };
 
@@ -449,7 +449,7 @@ impl<'a> Run<'a> {
         let mut inner = self.inner_state(id, state);
         let mut frame = Frame::new();
         let function = &self.unit.functions[id];
-        self.open_parameters(function, &mut frame, &mut inner);
+        self.open_parameters(id, &mut frame);
         for parameter in &function.parameters {
             if let Some(value) = frame.get_mut(&parameter.name) {
                 merge_flows(&mut Rc::make_mut(value).flows, given, true);
@@ -669,13 +669,15 @@ impl<'a> Run<'a> {
                     .and_then(|value| value.constant.as_ref())
             });
         let fixed = matches!(template, Some(Const::Text(text)) if fixes_target(text.split(['{', '%']).next().unwrap_or("")));
+        let is_template =
+            matches!(template, Some(Const::Text(text)) if text.contains(['{', '%']));
         let is_lookup = self.rules.lookups.has(&call.names);
         let first_value = usize::from(is_lookup);
         for value in call.arguments.iter().skip(first_value) {
             let mut own = state.flows(&settled(value.clone(), state), true);
-            if fixed {
-                own.iter_mut().for_each(|flow| flow.marks |= BEHIND_PREFIX);
-            }
+            let mut marks = if fixed { BEHIND_PREFIX } else { 0 };
+            marks |= if is_template { JOINED } else { 0 };
+            own.iter_mut().for_each(|flow| flow.marks |= marks);
             merge_flows(&mut flows, &own, false);
         }
         let callbacks: Vec<FunctionId> = call

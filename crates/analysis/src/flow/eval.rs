@@ -8,7 +8,7 @@ use super::model::Candidates;
 use super::rules::{ContainerKind, Source};
 use super::run::Run;
 use super::value::{
-    BEHIND_PREFIX, COLLECTION, Flow, Object, PART, State, Value, mark_bit, merge_flows,
+    BEHIND_PREFIX, COLLECTION, Flow, JOINED, Object, PART, State, Value, mark_bit, merge_flows,
 };
 
 impl<'a> Run<'a> {
@@ -481,7 +481,14 @@ fn textual(mut value: Value, state: &State) -> Value {
 }
 
 /// Two texts behind one another.
-pub(crate) fn joined_text(before: Value, mut after: Value) -> Value {
+pub(crate) fn joined_text(mut before: Value, mut after: Value) -> Value {
+    let (first, second) = (is_text(&before), is_text(&after));
+    let join = |value: &mut Value, other: bool| {
+        let marks = if other { JOINED } else { 0 };
+        value.flows.iter_mut().for_each(|flow| flow.marks |= marks);
+    };
+    join(&mut before, second);
+    join(&mut after, first);
     let constant = match (&before.constant, &after.constant) {
         (Some(a), Some(b)) => fold::binary(Op::Add, a, b),
         _ => None,
@@ -507,11 +514,18 @@ pub(crate) fn joined_text(before: Value, mut after: Value) -> Value {
     }
 }
 
+/// Whether a value is constant text, or holds some.
+fn is_text(value: &Value) -> bool {
+    matches!(&value.constant, Some(Const::Text(text)) if !text.is_empty())
+        || value.flows.iter().any(|flow| flow.marks & JOINED != 0)
+}
+
 /// `template % values` and numbers.
 fn formatted(template: &Value, values: &Value, state: &State) -> Value {
     let mut flows = state.flows(template, false);
     let mut inner = state.flows(values, true);
     if let Some(Const::Text(text)) = &template.constant {
+        inner.iter_mut().for_each(|flow| flow.marks |= JOINED);
         let head = text.split('%').next().unwrap_or("");
         if fixes_target(head) {
             inner

@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
             let mut state = state.clone();
             state.is_live = true;
             let mut frame = Frame::new();
-            self.open_parameters(&self.unit.functions[id], &mut frame, &mut state);
+            self.open_parameters(id, &mut frame);
             state.frames.push(Rc::new(frame));
             self.activate(id, state);
         }

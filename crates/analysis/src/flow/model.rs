@@ -109,6 +109,8 @@ pub struct SourceEntry {
     pub parameter_annotation: Vec<String>,
     /// All parameters of functions with these annotations.
     pub function_annotation: Vec<String>,
+    /// All parameters of functions that nothing in the file calls.
+    pub parameters: bool,
     /// For `function_annotation`: parameters with these types do not count.
     pub except_type: Vec<String>,
     /// Arguments (by position) that the call fills with the source, e.g. a buffer that is read into.
@@ -262,6 +264,10 @@ pub struct FlowBody {
     pub from: Vec<String>,
     /// Where values do harm.
     pub sinks: Vec<SinkEntry>,
+    /// The rule whose sinks count here, too.
+    pub sinks_of: String,
+    /// Only what is put together with constant text counts.
+    pub joined: bool,
     /// Calls that are wrong by themselves, given their constant arguments.
     pub uses: Vec<UseEntry>,
     /// Sources of this rule alone (give them a label of their own).

@@ -20,6 +20,8 @@ pub(crate) struct Words {
     uses: BTreeSet<usize>,
     /// The labels that sinks take which may have any name.
     sinks_of_any_name: u32,
+    /// The label of what comes in as a parameter.
+    parameters: u32,
 }
 
 /// Where a text holds words of sources, sinks and uses, with their labels.
@@ -29,6 +31,7 @@ pub(crate) struct Places {
     sinks: Vec<(u32, u32)>,
     uses: Vec<(u32, u32)>,
     sinks_of_any_name: u32,
+    parameters: u32,
 }
 
 impl Words {
@@ -36,6 +39,7 @@ impl Words {
     pub(crate) fn of(rules: &FlowRules) -> Self {
         let mut words = Self {
             sinks_of_any_name: rules.labels_of_any_name(),
+            parameters: rules.label_of_parameters(),
             ..Self::default()
         };
         let mut known = BTreeMap::new();
@@ -86,6 +90,7 @@ impl Words {
         }
         let mut places = Places {
             sinks_of_any_name: self.sinks_of_any_name,
+            parameters: self.parameters,
             ..Places::default()
         };
         for (needed, label) in &self.sources {
@@ -112,9 +117,10 @@ impl Words {
             list.dedup();
         }
         let all = Reach {
-            source: labels(&places.sources),
+            source: labels(&places.sources) | places.parameters,
             sink: labels(&places.sinks) | places.sinks_of_any_name,
             wrong: !places.uses.is_empty(),
+            is_open: false,
         };
         all.is_worth().then_some(places)
     }
@@ -137,6 +143,8 @@ pub(crate) struct Reach {
     pub(crate) source: u32,
     pub(crate) sink: u32,
     pub(crate) wrong: bool,
+    /// Whether its parameters may come from anywhere: nothing in the file calls it.
+    pub(crate) is_open: bool,
 }
 
 impl Reach {
@@ -145,6 +153,7 @@ impl Reach {
             source: self.source | other.source,
             sink: self.sink | other.sink,
             wrong: self.wrong || other.wrong,
+            is_open: self.is_open,
         }
     }
 
@@ -167,6 +176,12 @@ pub(crate) fn of_functions(unit: &Unit, text: &str, root: Node<'_>, places: &Pla
         .map(|function| own(function.span, places))
         .collect();
     let calls = references(unit, text, root);
+    if places.parameters != 0 {
+        open(unit, &calls, &mut reach);
+        for own in reach.iter_mut().filter(|own| own.is_open) {
+            own.source |= places.parameters;
+        }
+    }
     loop {
         let mut changed = false;
         for id in 0..reach.len() {
@@ -183,6 +198,25 @@ pub(crate) fn of_functions(unit: &Unit, text: &str, root: Node<'_>, places: &Pla
     reach
 }
 
+/// Notes the functions whose callers are not in the file. What a constructor is given is settings as often as not.
+fn open(unit: &Unit, calls: &[BTreeSet<FunctionId>], reach: &mut [Reach]) {
+    let of_others = calls
+        .iter()
+        .enumerate()
+        .flat_map(|(id, callees)| callees.iter().filter(move |callee| **callee != id));
+    let called: BTreeSet<FunctionId> = of_others.copied().collect();
+    let classes = unit.classes.iter();
+    let constructors: BTreeSet<FunctionId> = classes
+        .filter_map(|class| class.methods.get("<new>").copied())
+        .collect();
+    for (id, function) in unit.functions.iter().enumerate().skip(1) {
+        reach[id].is_open = !function.is_closure
+            && !function.parameters.is_empty()
+            && !called.contains(&id)
+            && !constructors.contains(&id);
+    }
+}
+
 fn own(span: Span, places: &Places) -> Reach {
     // Decorators stand before a function and may make its parameters sources or its result a sink.
     let start = span.start.saturating_sub(400);
@@ -195,6 +229,7 @@ fn own(span: Span, places: &Places) -> Reach {
         source: within(&places.sources),
         sink: within(&places.sinks) | places.sinks_of_any_name,
         wrong: within(&places.uses) != 0,
+        is_open: false,
     }
 }
 

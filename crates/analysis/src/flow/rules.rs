@@ -24,6 +24,7 @@ pub(crate) struct FlowRule {
     pub(crate) meta: Arc<RuleMeta>,
     pub(crate) danger: Dangers,
     pub(crate) labels: u32,
+    pub(crate) joined: bool,
 }
 
 /// A source, ready for use.
@@ -77,6 +78,7 @@ pub struct FlowRules {
     pub(crate) source_parameter_types: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_annotations: NameIndex<Arc<Source>>,
     pub(crate) source_function_annotations: NameIndex<Arc<Source>>,
+    pub(crate) source_parameters: Option<Arc<Source>>,
     pub(crate) sink_calls: NameIndex<Entry<SinkEntry>>,
     pub(crate) sink_assigns: NameIndex<Entry<SinkEntry>>,
     pub(crate) sink_stores: NameIndex<Entry<SinkEntry>>,
@@ -109,7 +111,13 @@ impl FlowRules {
         for model in models {
             all.add_model(model);
         }
-        for (meta, body) in rules {
+        let sinks: BTreeMap<String, Vec<SinkEntry>> = rules
+            .iter()
+            .map(|(meta, body)| (meta.id.clone(), body.sinks.clone()))
+            .collect();
+        for (meta, mut body) in rules {
+            body.sinks
+                .extend(sinks.get(&body.sinks_of).into_iter().flatten().cloned());
             all.add_rule(meta, &body);
         }
         all.forget_unused_sources();
@@ -128,6 +136,10 @@ impl FlowRules {
         ] {
             index.retain(|source| source.label & used != 0);
         }
+        self.source_parameters = self
+            .source_parameters
+            .take()
+            .filter(|source| source.label & used != 0);
     }
 
     /// Whether there is no rule at all.
@@ -160,6 +172,13 @@ impl FlowRules {
             .map(label);
         let single = single.map(|(words, label)| (words.into_iter().take(1).collect(), label));
         both.chain(single).collect()
+    }
+
+    /// The label of what comes in as a parameter.
+    pub(crate) fn label_of_parameters(&self) -> u32 {
+        self.source_parameters
+            .as_ref()
+            .map_or(0, |source| source.label)
     }
 
     /// Last segments of sinks, and the labels that they take.
@@ -273,6 +292,7 @@ impl FlowRules {
             meta,
             danger,
             labels,
+            joined: body.joined,
         });
         for source in &body.sources {
             self.add_source(source);
@@ -320,6 +340,9 @@ impl FlowRules {
                 .collect();
             self.source_names
                 .push((pattern.clone(), about, Arc::clone(&source)));
+        }
+        if entry.parameters {
+            self.source_parameters = Some(Arc::clone(&source));
         }
         self.source_calls.add(&entry.call, &source);
         self.source_fields.add(&entry.field, &source);

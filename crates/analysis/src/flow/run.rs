@@ -226,7 +226,7 @@ impl<'a> Run<'a> {
                 }),
             );
         }
-        self.open_parameters(function, &mut frame, &mut state);
+        self.open_parameters(id, &mut frame);
         state.frames.push(Rc::new(frame));
         let (state, value) = self.activate(id, state);
         let (Some(state), Some(class), Some(object)) = (state, class, object) else {
@@ -248,14 +248,14 @@ impl<'a> Run<'a> {
     }
 
     /// Binds parameters of which nothing is known but their names, types and annotations.
-    pub(crate) fn open_parameters(
-        &mut self,
-        function: &'a Function,
-        frame: &mut Frame,
-        _state: &mut State,
-    ) {
+    pub(crate) fn open_parameters(&mut self, id: FunctionId, frame: &mut Frame) {
+        let function = &self.unit.functions[id];
+        let is_open = self.reach.get(id).is_some_and(|reach| reach.is_open);
         for parameter in &function.parameters {
-            let source = self.parameter_source(function, parameter);
+            let source = self.parameter_source(function, parameter).or_else(|| {
+                let any = self.rules.source_parameters.clone();
+                any.filter(|_| is_open && parameter.annotations.is_empty())
+            });
             let mut value = Value::at(format!("${}", parameter.name));
             value.type_name = parameter.type_name.clone();
             if let Some(source) = source {

@@ -7,7 +7,7 @@ use super::call::Evaluated;
 use super::ir::{Const, Expr, Name, Span};
 use super::model::{SinkEntry, UseEntry};
 use super::run::{Run, annotation_names, candidates};
-use super::value::{BEHIND_PREFIX, Flow, State, UNKNOWN_CALL, Value};
+use super::value::{BEHIND_PREFIX, Flow, JOINED, State, UNKNOWN_CALL, Value};
 
 impl<'a> Run<'a> {
     /// Checks a call against every sink and every wrong use that goes by its name.
@@ -72,6 +72,7 @@ impl<'a> Run<'a> {
                 && state.cleared(flow) & flow_rule.danger == 0
                 && !(sink.direct && flow.marks & UNKNOWN_CALL != 0)
                 && !(sink.prefix && flow.marks & BEHIND_PREFIX != 0)
+                && (!flow_rule.joined || flow.marks & JOINED != 0)
         };
         let flows = state.flows(value, !sink.shallow);
         flows.into_iter().filter(counts).collect()

@@ -71,6 +71,9 @@ pub(crate) const COLLECTION: u8 = 16;
 /// Stands behind a constant text that fixes host or root.
 pub(crate) const BEHIND_PREFIX: u8 = 32;
 
+/// Was put together with constant text.
+pub(crate) const JOINED: u8 = 64;
+
 /// The bit of a mark.
 pub(crate) fn mark_bit(mark: Mark) -> u8 {
     match mark {
@@ -186,7 +189,7 @@ pub(crate) fn merge_flows(into: &mut Vec<Flow>, from: &[Flow], either: bool) {
                 } else {
                     known.marks | flow.marks
                 } & (PART | UNKNOWN_CALL);
-                known.marks = both | any;
+                known.marks = both | any | (known.marks | flow.marks) & JOINED;
             }
             None if into.len() < MAX_FLOWS => into.push(flow.clone()),
             None => {}
