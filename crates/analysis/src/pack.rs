@@ -312,11 +312,14 @@ fn compile(
         }
     }
     let known: BTreeSet<&str> = flows.iter().map(|(meta, _)| meta.id.as_str()).collect();
-    let mut lost = flows.iter().filter(|(_, body)| {
-        !body.sinks_of.is_empty() && !known.contains(body.sinks_of.as_str())
-    });
+    let mut lost = flows
+        .iter()
+        .filter(|(_, body)| !body.sinks_of.is_empty() && !known.contains(body.sinks_of.as_str()));
     problems.extend(lost.by_ref().map(|(meta, body)| {
-        format!("{}: no flow rule `{}` for these sinks", meta.id, body.sinks_of)
+        format!(
+            "{}: no flow rule `{}` for these sinks",
+            meta.id, body.sinks_of
+        )
     }));
     let models = models_of(language, models, &mut problems);
     match MatchRules::new(language, shapes) {

@@ -669,8 +669,7 @@ impl<'a> Run<'a> {
                     .and_then(|value| value.constant.as_ref())
             });
         let fixed = matches!(template, Some(Const::Text(text)) if fixes_target(text.split(['{', '%']).next().unwrap_or("")));
-        let is_template =
-            matches!(template, Some(Const::Text(text)) if text.contains(['{', '%']));
+        let is_template = matches!(template, Some(Const::Text(text)) if text.contains(['{', '%']));
         let is_lookup = self.rules.lookups.has(&call.names);
         let first_value = usize::from(is_lookup);
         for value in call.arguments.iter().skip(first_value) {

@@ -508,10 +508,25 @@ impl<'a> Run<'a> {
         self.check_variable(name, &value, span, state);
         value.flows = traced(value.flows, span, &Step::Assigned(Rc::clone(name)));
         if let Some(object) = owner.object.and_then(|id| state.object_mut(id)) {
-            object.entries.insert(Rc::clone(name), value);
+            let class = object.class;
+            object.entries.insert(Rc::clone(name), value.clone());
+            self.keep_in_class(class, name, value);
         } else {
             self.fill(base, &value.flows, state);
         }
+    }
+
+    /// What is put into a field of an object of the file, its methods find there.
+    fn keep_in_class(&mut self, class: Option<usize>, name: &Name, mut value: Value) {
+        let Some(fields) = class.and_then(|class| self.fields.get_mut(&class)) else {
+            return;
+        };
+        if self.quiet > 0 || value.flows.is_empty() {
+            return;
+        }
+        value.object = None;
+        let known = fields.entries.remove(name).unwrap_or_default();
+        fields.entries.insert(Rc::clone(name), known.join(&value));
     }
 
     fn assign_element(
