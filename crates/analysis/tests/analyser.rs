@@ -153,7 +153,7 @@ fn what_cannot_be_assessed_says_why() {
             "class { ) int = = ; }{{{ %% ???",
             SkipReason::ParseError,
         ),
-        ("a.kt", "fun main() {}", SkipReason::Unsupported),
+        ("a.dart", "void main() {}", SkipReason::Unsupported),
         ("a.py", "# @generated\nx = 1\n", SkipReason::Generated),
     ] {
         assert_eq!(skip_reason(&head(path, text)), Some(reason), "{path}");

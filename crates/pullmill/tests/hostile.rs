@@ -128,9 +128,19 @@ fn nested_java_blocks_without_an_end_are_not_assessed() {
 }
 
 #[test]
-fn a_language_without_rules_is_not_assessed_and_costs_nothing() {
-    let kotlin = format!("val a = \"{}\n", "${".repeat(1_500));
-    assert!(is_skipped(&review("a/nest.kt", kotlin.as_bytes())));
+fn what_ends_or_holds_up_other_grammars_is_not_assessed() {
+    let open = |start: &str, inner: &str| format!("{start}{}\n", inner.repeat(1_500));
+    for (path, text) in [
+        ("a/nest.kt", open("val a = \"", "${")),
+        ("a/again.kt", open("val a = ", "\"${")),
+        ("a/nest.swift", open("let a = ", "\"\\(")),
+        ("a/nest.scala", open("val a = ", "s\"${")),
+        ("a/nest.rb", open("a = ", "\"#{")),
+        ("a/nest.php", open("<?php $a = ", "\"{$a[")),
+        ("a/nest.cs", open("var a = ", "$\"{")),
+    ] {
+        assert!(is_skipped(&review(path, text.as_bytes())), "{path}");
+    }
     let templates = "template<template<".repeat(12_000);
     assert!(is_skipped(&review("a/nest.cpp", templates.as_bytes())));
 }

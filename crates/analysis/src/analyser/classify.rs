@@ -231,7 +231,10 @@ mod tests {
 
     #[test]
     fn unread_languages_are_named() {
-        assert_eq!(reason("a.kt", "fun f() {}"), Some(SkipReason::Unsupported));
+        assert_eq!(
+            reason("a.dart", "void f() {}"),
+            Some(SkipReason::Unsupported)
+        );
         assert_eq!(
             reason("bin/run", "#!/bin/zsh\n"),
             Some(SkipReason::Unsupported)

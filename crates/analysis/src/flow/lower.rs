@@ -7,6 +7,8 @@ mod javascript;
 mod php;
 mod python;
 mod ruby;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use super::ir::Unit;

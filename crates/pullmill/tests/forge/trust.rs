@@ -76,7 +76,7 @@ fn an_inconclusive_review_cannot_satisfy_a_required_check() {
     let scene = Scene::new();
     let opened = scene.open(&[
         ("shop/program.unknown-language", "x"),
-        ("a.kt", "fun main() {}\n"),
+        ("a.dart", "void main() {}\n"),
     ]);
     let posted = scene.reviewed(opened);
     assert_eq!(

@@ -51,7 +51,7 @@ impl<'n> Ruby<'_, 'n> {
         }
         let name = self.tree.text(method);
         match field(node, "receiver") {
-            Some(receiver) => self.method_call(node, receiver, method, name),
+            Some(receiver) => self.method_call(node, receiver, name),
             None => self.own_call(node, method, name),
         }
     }
@@ -78,78 +78,71 @@ impl<'n> Ruby<'_, 'n> {
         called(callee, arguments)
     }
 
-    fn method_call(
-        &mut self,
-        node: Node<'n>,
-        receiver: Node<'n>,
-        method: Node<'n>,
-        name: &str,
-    ) -> ExprKind {
+    fn method_call(&mut self, node: Node<'n>, receiver: Node<'n>, name: &str) -> ExprKind {
+        if let Some(kind) = self.known_method(node, receiver, name) {
+            return kind;
+        }
+        let base = Box::new(self.expr(receiver));
+        let mut arguments = self.arguments_of(node);
+        let has_block = self.add_block(node, None, &mut arguments);
+        let name: Name = Rc::from(if has_block { passing(name) } else { name });
+        let callee = expr(node, ExprKind::Field(base, name));
+        called(callee, arguments)
+    }
+
+    /// Methods whose meaning the small language has words for.
+    fn known_method(&mut self, node: Node<'n>, receiver: Node<'n>, name: &str) -> Option<ExprKind> {
         let list = field(node, "arguments").map(children).unwrap_or_default();
-        match (name, list.as_slice()) {
+        Some(match (name, list.as_slice()) {
             ("new", _) if matches!(receiver.kind(), "constant" | "scope_resolution") => {
                 let class = self.constant_name(receiver);
                 let mut arguments = self.arguments_of(node);
                 self.add_block(node, None, &mut arguments);
-                return ExprKind::Call(Box::new(Call {
+                ExprKind::Call(Box::new(Call {
                     callee: name_expr(receiver, &class),
                     arguments,
                     is_new: true,
-                }));
+                }))
             }
             ("include?" | "member?", [value]) => {
                 let (value, all) = (self.expr(*value), self.expr(receiver));
-                return ExprKind::Binary(Op::In, Box::new(value), Box::new(all));
+                ExprKind::Binary(Op::In, Box::new(value), Box::new(all))
             }
             ("key?" | "has_key?", [value]) => {
                 let value = self.expr(*value);
                 let all = Box::new(self.expr(receiver));
                 let keys = expr(node, ExprKind::Field(all, Rc::from("keys")));
                 let keys = call(node, keys, Vec::new());
-                return ExprKind::Binary(Op::In, Box::new(value), Box::new(keys));
+                ExprKind::Binary(Op::In, Box::new(value), Box::new(keys))
             }
             ("fetch" | "dig", [key]) => {
                 let base = Box::new(self.expr(receiver));
-                return ExprKind::Index(base, Box::new(self.expr(*key)));
+                ExprKind::Index(base, Box::new(self.expr(*key)))
             }
             ("fetch", [key, default]) => {
                 let base = Box::new(self.expr(receiver));
                 let taken = expr(node, ExprKind::Index(base, Box::new(self.expr(*key))));
                 let default = Box::new(self.expr(*default));
-                return ExprKind::Binary(Op::Or, Box::new(taken), default);
+                ExprKind::Binary(Op::Or, Box::new(taken), default)
             }
             ("freeze" | "dup" | "itself" | "to_s" | "to_str" | "presence" | "clone", []) => {
-                return self.expr(receiver).kind;
+                self.expr(receiver).kind
             }
             ("nil?" | "blank?" | "present?" | "empty?" | "any?" | "is_a?", _) => {
                 let value = self.expr(receiver);
                 let answer = constant(node, Const::Other);
                 let both = expr(node, ExprKind::Parts(vec![value, answer]));
-                return ExprKind::Not(Box::new(both));
+                ExprKind::Not(Box::new(both))
             }
             ("call", _)
                 if receiver.kind() == "identifier" && self.is_local(self.tree.text(receiver)) =>
             {
                 let callee = self.expr(receiver);
                 let arguments = self.arguments_of(node);
-                return called(callee, arguments);
+                called(callee, arguments)
             }
-            _ => {}
-        }
-        let base = Box::new(self.expr(receiver));
-        let mut arguments = self.arguments_of(node);
-        let has_block = self.add_block(node, None, &mut arguments);
-        let name: Name = Rc::from(if has_block { passing(name) } else { name });
-        if list.is_empty() && !has_block && field(node, "arguments").is_none() {
-            // Without arguments it may as well read an attribute; the model lists it as either.
-            return self.attribute(method, base, name);
-        }
-        let callee = expr(node, ExprKind::Field(base, name));
-        called(callee, arguments)
-    }
-
-    fn attribute(&self, node: Node<'_>, base: Box<Expr>, name: Name) -> ExprKind {
-        called(expr(node, ExprKind::Field(base, name)), Vec::new())
+            _ => return None,
+        })
     }
 
     /// Adds a call's block, or the function it gets by `&`, to its arguments.
