@@ -26,7 +26,8 @@ use crate::finding::{Agent, Finding};
 use crate::job::JobReport;
 use crate::policy::Policy;
 use crate::review::{
-    AgentEvidence, Review, SCHEMA_VERSION, Subject, SubjectKind, Summary, Suppressed,
+    AgentEvidence, Callers, DependencyChange, Review, SCHEMA_VERSION, Subject, SubjectKind,
+    Summary, Suppressed,
 };
 use crate::{risk, verdict};
 
@@ -80,6 +81,8 @@ pub struct Analyses {
     pub found: Vec<Finding>,
     /// What else certainly has another name.
     pub renamed: Vec<Renamed>,
+    /// Who uses what changed, as far as that was looked for.
+    pub callers: Vec<Callers>,
     /// What the reader should know about that.
     pub notes: Vec<String>,
 }
@@ -96,6 +99,17 @@ pub enum Analysis {
         /// Details for the reader; may be empty.
         detail: String,
     },
+}
+
+/// What is new, gone or of another version in the manifests that were read.
+#[must_use]
+pub fn dependencies(analyses: &Analyses) -> Vec<DependencyChange> {
+    wide::dependencies::changes(analyses)
+}
+
+/// The files that were analysed, with what was said of them.
+pub fn reports(analyses: &Analyses) -> impl Iterator<Item = (&RepoPath, &JobReport)> + Clone {
+    summary::reports(analyses)
 }
 
 /// Whether a file holds tests, by its path.
@@ -122,7 +136,8 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
     let renamed = summary::renamed(&files, analyses);
     let mut summary = summary::of_change(&files, analyses, settings.component_depth);
     summary.api = api::of_change(analyses, &renamed);
-    summary.dependencies = wide::dependencies::changes(analyses);
+    summary.dependencies = dependencies(analyses);
+    summary.callers.clone_from(&analyses.callers);
     let parts = Parts {
         subject: Subject {
             kind: SubjectKind::Change,

@@ -5,7 +5,9 @@ pub mod neutral;
 use crate::change::Status;
 use crate::coverage::{self, Outcome};
 use crate::finding::{Finding, Severity};
-use crate::review::{Api, DependencyChange, Review, Suppressed, SuppressedBy, WalkthroughRow};
+use crate::review::{
+    Api, Callers, DependencyChange, Review, Suppressed, SuppressedBy, WalkthroughRow,
+};
 use crate::verdict::Outlook;
 use neutral::{block, code, prose};
 
@@ -26,6 +28,7 @@ pub fn render(review: &Review) -> String {
     findings(&mut page, &review.findings);
     walkthrough(&mut page, review);
     api(&mut page, &review.summary.api);
+    callers(&mut page, &review.summary.callers);
     dependencies(&mut page, &review.summary.dependencies);
     suppressed(&mut page, &review.suppressed);
     covered(&mut page, review);
@@ -349,6 +352,29 @@ fn dependencies(page: &mut Page, all: &[DependencyChange]) {
             let (verb, what) = one.words();
             format!("{verb} {} in {}", code(&what), code(one.path.as_str()))
         });
+        page.bullets(lines.collect());
+    });
+}
+
+/// Who uses what changed, folded away.
+fn callers(page: &mut Page, all: &[Callers]) {
+    if all.is_empty() {
+        return;
+    }
+    let lines = all.iter().map(|one| {
+        let (what, files) = one.words();
+        let examples: Vec<String> = one
+            .examples
+            .iter()
+            .map(|path| code(path.as_str()))
+            .collect();
+        format!(
+            "{} {what}: {files} ({})",
+            code(&one.name),
+            examples.join(", ")
+        )
+    });
+    page.fold(&format!("Used by others: {}", all.len()), |page| {
         page.bullets(lines.collect());
     });
 }

@@ -92,6 +92,53 @@ pub struct Summary {
     /// What it does to what the program depends on.
     #[serde(default)]
     pub dependencies: Vec<DependencyChange>,
+    /// Which other files of the repository use what changed, those with most first.
+    #[serde(default)]
+    pub callers: Vec<Callers>,
+}
+
+/// A function that changed, and the other files that name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callers {
+    /// The file it stands, or stood, in.
+    pub path: RepoPath,
+    /// Qualified inside the file.
+    pub name: String,
+    /// What became of it.
+    pub change: CalleeChange,
+    /// How many other files name it.
+    pub files: u32,
+    /// The first of them.
+    pub examples: Vec<RepoPath>,
+}
+
+/// What became of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalleeChange {
+    /// It is gone.
+    Removed,
+    /// It is called in another way.
+    Signature,
+    /// It does something else.
+    Body,
+}
+
+impl Callers {
+    /// What became of it and who uses it, apart from its name.
+    #[must_use]
+    pub fn words(&self) -> (&'static str, String) {
+        let what = match self.change {
+            CalleeChange::Removed => "is gone",
+            CalleeChange::Signature => "is called in another way",
+            CalleeChange::Body => "does something else",
+        };
+        let files = match self.files {
+            1 => "1 other file names it".to_owned(),
+            count => format!("{count} other files name it"),
+        };
+        (what, files)
+    }
 }
 
 /// A dependency that is new, gone or of another version.

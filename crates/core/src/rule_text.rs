@@ -4,6 +4,8 @@ use crate::assemble::{DOWNGRADED, GONE_TESTS, LAYERS, LOOK_ALIKE};
 use crate::docs::finding as docs;
 use crate::duplicates::DUPLICATED;
 use crate::finding::{Agent, Confidence, Finding, Location, Severity};
+use crate::lockfiles::DRIFTED;
+use crate::untested::UNFOLLOWED;
 
 /// A rule's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +29,14 @@ pub struct RuleText {
 }
 
 /// All rules that look at a whole change.
-pub const ALL: [RuleText; 8] = [
+pub const ALL: [RuleText; 10] = [
     DOWNGRADED,
     LOOK_ALIKE,
+    DRIFTED,
     DUPLICATED,
     LAYERS,
     GONE_TESTS,
+    UNFOLLOWED,
     docs::RENAMED,
     docs::GONE,
     docs::UNMENTIONED,

@@ -5,6 +5,7 @@ pub mod content;
 mod documents;
 mod foreign;
 mod moved;
+mod nearby;
 mod plan;
 pub mod settings;
 pub mod submitted;
@@ -15,12 +16,10 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits, Stopped};
-use pullmill_adapters::git::{self, GitError};
+use pullmill_adapters::git;
 use pullmill_core::assemble::{self, Analyses, Analysis};
 use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::coverage::SkipReason;
-use pullmill_core::docs;
-use pullmill_core::duplicates::Added;
 use pullmill_core::finding::Finding;
 use pullmill_core::job::{Job, JobReport};
 use pullmill_core::policy;
@@ -125,9 +124,8 @@ impl Reviewer {
         match around {
             Some(around) => self.compare(around, change, &mut analyses),
             None => {
-                let added = Added::of(change);
-                let copies = added.iter().flat_map(Added::compare_within);
-                analyses.found.extend(copies);
+                let found = nearby::compare_within(change, &analyses);
+                analyses.found.extend(found);
             }
         }
         Ok(self.judge(change, &analyses))
@@ -136,13 +134,11 @@ impl Reviewer {
     /// Compares the change with what stands around it. What cannot be read there is said and fails nothing.
     fn compare(&self, around: Around<'_>, change: &Change, analyses: &mut Analyses) {
         let mut shelf = Shelf::new(around, change, &self.settings.policy);
-        let compared = documents::compare(&mut shelf, change, analyses);
-        let copies = duplicates(&mut shelf, change);
-        match compared.and_then(|compared| Ok((compared, copies?))) {
-            Ok((compared, copies)) => {
+        match nearby::compare(&mut shelf, change, analyses) {
+            Ok(compared) => {
                 analyses.found.extend(compared.found);
                 analyses.renamed.extend(compared.renamed);
-                analyses.found.extend(copies);
+                analyses.callers = compared.callers;
                 if !shelf.is_complete {
                     let note = "the change was not compared with everything around it: there is too much of it";
                     analyses.notes.push(note.to_owned());
@@ -261,18 +257,6 @@ impl Reviewer {
             ..Analyses::default()
         }
     }
-}
-
-/// Looks for copies of what a change adds. Nothing is read unless it adds enough.
-fn duplicates(shelf: &mut Shelf<'_>, change: &Change) -> Result<Vec<Finding>, GitError> {
-    let Some(added) = Added::of(change) else {
-        return Ok(Vec::new());
-    };
-    let sources = shelf.read(docs::is_source)?;
-    let texts = sources
-        .iter()
-        .filter_map(|(path, text)| Some((path, std::str::from_utf8(text).ok()?)));
-    Ok(added.compare(texts))
 }
 
 fn refused(stopped: Stopped) -> Failure {

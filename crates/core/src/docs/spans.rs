@@ -87,14 +87,21 @@ pub(super) fn code_lines<'t>(
 /// Follows the comments of a source file from line to line, as far as whole lines are comments.
 struct Comments {
     is_python: bool,
+    /// Whether `#` begins a comment, and whether `//` does.
+    marks: (bool, bool),
     /// What ends the text that is open, and whether it is a comment.
     open: Option<(&'static str, bool)>,
 }
 
 impl Comments {
     fn of(path: &RepoPath) -> Self {
+        let extension = path.extension();
+        let is_python = matches!(extension.as_str(), "py" | "pyi");
+        let has_hashes = matches!(extension.as_str(), "rb" | "sh" | "php");
+        let has_slashes = !is_python && !matches!(extension.as_str(), "rb" | "sh");
         Self {
-            is_python: matches!(path.extension().as_str(), "py" | "pyi"),
+            is_python,
+            marks: (has_hashes, has_slashes),
             open: None,
         }
     }
@@ -106,11 +113,14 @@ impl Comments {
             return is_comment;
         }
         if !self.is_python {
-            let is_block = text.starts_with("/*");
+            let (has_hashes, has_slashes) = self.marks;
+            let is_block = has_slashes && text.starts_with("/*");
             if is_block && !text.contains("*/") {
                 self.open = Some(("*/", true));
             }
-            return is_block || text.starts_with("//");
+            // An attribute of PHP is no comment.
+            let is_hash = has_hashes && text.starts_with('#') && !text.starts_with("#[");
+            return is_block || is_hash || (has_slashes && text.starts_with("//"));
         }
         let quotes = ["\"\"\"", "'''"]
             .into_iter()

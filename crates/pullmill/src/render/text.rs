@@ -9,7 +9,7 @@ use pullmill_core::change::Status;
 use pullmill_core::coverage::Outcome;
 use pullmill_core::finding::{Finding, Severity, Step};
 use pullmill_core::review::{
-    Api, DependencyChange, Review, SubjectKind, Suppressed, SuppressedBy, WalkthroughRow,
+    Api, Callers, DependencyChange, Review, SubjectKind, Suppressed, SuppressedBy, WalkthroughRow,
 };
 use pullmill_core::risk::Level;
 use pullmill_core::verdict::Outlook;
@@ -50,6 +50,7 @@ pub fn render(review: &Review, style: &TextStyle) -> String {
     components(&mut paper, review);
     walkthrough(&mut paper, review);
     api(&mut paper, &review.summary.api);
+    callers(&mut paper, &review.summary.callers);
     dependencies(&mut paper, &review.summary.dependencies);
     for (index, finding) in review.findings.iter().enumerate() {
         if index == 0 {
@@ -231,6 +232,28 @@ fn dependencies(paper: &mut Paper, all: &[DependencyChange]) {
     }
     if all.len() > MAX_ROWS {
         paper.prose(2, &format!("and {} more", all.len() - MAX_ROWS));
+    }
+}
+
+/// Who uses what changed.
+fn callers(paper: &mut Paper, all: &[Callers]) {
+    if all.is_empty() {
+        return;
+    }
+    paper.title("Used by");
+    for one in all {
+        let (what, files) = one.words();
+        let examples: Vec<String> = one
+            .examples
+            .iter()
+            .map(|path| one_line(path.as_str()))
+            .collect();
+        let text = format!(
+            "{} {what}: {files} ({})",
+            one_line(&one.name),
+            examples.join(", ")
+        );
+        paper.prose(2, &text);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The repository around a change, at its head: read as far as an agent asks, and no further than a limit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pullmill_adapters::git::{GitError, Head, Nearby, Repository};
@@ -54,6 +54,26 @@ impl<'a> Shelf<'a> {
 
     /// Reads the files that are wanted, those nearest to the root first.
     pub fn read(&mut self, wanted: impl Fn(&RepoPath) -> bool) -> Result<Texts, GitError> {
+        let policy = self.policy;
+        self.take(MAX_FILE, |path| {
+            wanted(path) && left_out(path, policy).is_none()
+        })
+    }
+
+    /// Reads files by their paths, whether or not they are reviewed.
+    pub fn read_named(
+        &mut self,
+        paths: &BTreeSet<RepoPath>,
+        largest: u64,
+    ) -> Result<Texts, GitError> {
+        self.take(largest, |path| paths.contains(path))
+    }
+
+    fn take(
+        &mut self,
+        largest: u64,
+        wanted: impl Fn(&RepoPath) -> bool,
+    ) -> Result<Texts, GitError> {
         let mut texts = Texts::new();
         for (path, file) in &self.changed {
             if let Some(text) = file.head.text().filter(|_| wanted(path)) {
@@ -67,11 +87,7 @@ impl<'a> Shelf<'a> {
         }
         let files = self.listed.iter().flatten();
         let mut files: Vec<&Nearby> = files
-            .filter(|file| {
-                wanted(&file.path)
-                    && !self.changed.contains_key(&file.path)
-                    && left_out(&file.path, self.policy).is_none()
-            })
+            .filter(|file| wanted(&file.path) && !self.changed.contains_key(&file.path))
             .collect();
         files.sort_by_key(|file| file.path.as_str().matches('/').count());
         self.is_complete &= files.len() <= MAX_FILES;
@@ -82,7 +98,7 @@ impl<'a> Shelf<'a> {
                 self.is_complete = false;
                 break;
             }
-            let read = self.around.repository.texts(some, MAX_FILE)?;
+            let read = self.around.repository.texts(some, largest)?;
             for (file, text) in some.iter().zip(read) {
                 if let Some(text) = text {
                     left = left.saturating_sub(text.len());

@@ -9,18 +9,10 @@ use pullmill_core::docs::{self, Gone, Renamed, RenamedKind};
 use pullmill_core::finding::Finding;
 
 use super::around::{Shelf, Texts};
+use super::nearby::Compared;
 
 /// So many others of a file must be documented before a new one is missed.
 const NEIGHBOURS: usize = 2;
-
-/// What the comparison gives.
-#[derive(Debug, Default)]
-pub struct Compared {
-    /// What was found.
-    pub found: Vec<Finding>,
-    /// What certainly has another name, now that everything was looked at.
-    pub renamed: Vec<Renamed>,
-}
 
 /// Reads as much of what stands around a change as its names ask for: nothing, for most changes.
 pub fn compare(

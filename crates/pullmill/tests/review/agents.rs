@@ -259,6 +259,107 @@ fn dependencies_are_listed_and_what_is_odd_about_them_is_told() {
     assert_eq!(names, ["left-pad", "lodash", "expres", "react"]);
 }
 
+#[test]
+fn code_whose_own_tests_stand_still_is_told() {
+    let code =
+        "def total(items):\n    return sum(items)\n\n\ndef first(items):\n    return items[0]\n";
+    let tests = "from price import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n";
+    let folder = repository(&[("price.py", code), ("tests/test_price.py", tests)]);
+    let changed = code.replace("sum(items)", "sum(items) + 1");
+    write(folder.path(), &[("price.py", &changed)]);
+    let still = "tests.unchanged price.py:1 `total` changed, and `tests/test_price.py`, which tests it, did not";
+    assert_eq!(told(&json(&review(folder.path(), &[]))), [still]);
+    // What no test names, what is a comment, and what a test follows.
+    let other = code.replace("items[0]", "items[-1]");
+    let comment = code.replace("    return sum", "    # All of them.\n    return sum");
+    for text in [other, comment] {
+        write(folder.path(), &[("price.py", &text)]);
+        assert_eq!(told(&json(&review(folder.path(), &[]))), [""; 0], "{text}");
+    }
+    let follows = tests.replace("== 3", "== 4");
+    for test in ["tests/test_price.py", "tests/test_other.py"] {
+        git(folder.path(), &["checkout", "-q", "."]);
+        write(folder.path(), &[("price.py", &changed), (test, &follows)]);
+        assert_eq!(told(&json(&review(folder.path(), &[]))), [""; 0], "{test}");
+    }
+}
+
+#[test]
+fn a_lock_file_must_have_what_its_manifest_asks_for() {
+    let manifest =
+        |more: &str| format!("{{\n  \"dependencies\": {{\n    \"react\": \"18\"{more}\n  }}\n}}\n");
+    let lock = "{\"packages\": {\"node_modules/react\": {}}}\n";
+    let folder = repository(&[
+        ("web/package.json", &manifest("")),
+        ("package-lock.json", lock),
+        ("docs/package.json", &manifest("")),
+    ]);
+    let rules = |review: &Value| -> Vec<String> {
+        let findings = review["findings"].as_array().unwrap();
+        let told = findings.iter().map(|one| {
+            let (rule, line) = (&one["rule"], &one["location"]["line"]);
+            format!(
+                "{} {line} {}",
+                rule.as_str().unwrap(),
+                one["message"].as_str().unwrap()
+            )
+        });
+        told.collect()
+    };
+    let new = manifest(",\n    \"left-pad\": \"1.3.0\"");
+    write(folder.path(), &[("web/package.json", &new)]);
+    assert_eq!(
+        rules(&json(&review(folder.path(), &[]))),
+        ["dependency.lock-drift 4 `left-pad` is not in `package-lock.json`"]
+    );
+    let full = "{\"packages\": {\"node_modules/react\": {}, \"node_modules/left-pad\": {}}}\n";
+    write(folder.path(), &[("package-lock.json", full)]);
+    assert_eq!(rules(&json(&review(folder.path(), &[]))), [""; 0]);
+    // What is taken from a folder has no place there.
+    let own = manifest(",\n    \"own\": \"file:../own\"");
+    write(folder.path(), &[("web/package.json", &own)]);
+    assert_eq!(rules(&json(&review(folder.path(), &[]))), [""; 0]);
+}
+
+#[test]
+fn who_uses_what_changed_is_told() {
+    let price =
+        "def total_price(items):\n    return sum(items)\n\n\ndef old_price(items):\n    return 0\n";
+    let folder = repository(&[
+        ("shop/price.py", price),
+        (
+            "shop/cart.py",
+            "from price import total_price\n\nprint(total_price([]))\n",
+        ),
+        (
+            "shop/order.py",
+            "import price\n\nprint(price.total_price([]), price.old_price([]))\n",
+        ),
+        ("tests/test_price.py", "from price import total_price\n"),
+    ]);
+    let head = "def total_price(items, tax):\n    return sum(items) + tax\n";
+    write(folder.path(), &[("shop/price.py", head)]);
+    let output = review(folder.path(), &[]);
+    let callers = json(&output)["summary"]["callers"].clone();
+    assert_eq!(
+        callers,
+        serde_json::json!([
+            {"path": "shop/price.py", "name": "total_price", "change": "signature", "files": 2, "examples": ["shop/cart.py", "shop/order.py"]},
+            {"path": "shop/price.py", "name": "old_price", "change": "removed", "files": 1, "examples": ["shop/order.py"]},
+        ])
+    );
+    let shown = super::text(
+        &super::command(folder.path(), &["--format", "text"])
+            .output()
+            .unwrap()
+            .stdout,
+    );
+    assert!(
+        shown.contains("total_price is called in another way: 2 other files name it"),
+        "{shown}"
+    );
+}
+
 /// Nothing that these agents show may print a secret: not a default, not a copy, not the line of a document.
 #[test]
 fn secrets_are_not_shown() {

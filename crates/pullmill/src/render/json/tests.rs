@@ -8,8 +8,9 @@ use pullmill_core::coverage::{FileCoverage, Outcome, SkipReason};
 use pullmill_core::docs::{Renamed, RenamedKind};
 use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step, Suggestion};
 use pullmill_core::review::{
-    AgentEvidence, Api, ApiChange, ApiItem, Bump, Component, DependencyChange, Review, Subject,
-    SubjectKind, Summary, Suppressed, SuppressedBy, WalkthroughRow,
+    AgentEvidence, Api, ApiChange, ApiItem, Bump, CalleeChange, Callers, Component,
+    DependencyChange, Review, Subject, SubjectKind, Summary, Suppressed, SuppressedBy,
+    WalkthroughRow,
 };
 use pullmill_core::risk::{Level, Reason, Risk};
 use pullmill_core::verdict::{Outlook, Verdict};
@@ -278,6 +279,16 @@ fn summaries() -> impl Strategy<Value = Summary> {
             added_lines: lines.0,
             removed_lines: lines.1,
             components,
+            callers: walkthrough
+                .iter()
+                .map(|row: &WalkthroughRow| Callers {
+                    path: row.path.clone(),
+                    name: row.what.clone(),
+                    change: CalleeChange::Signature,
+                    files: row.added_lines.saturating_add(1),
+                    examples: vec![row.path.clone()],
+                })
+                .collect(),
             api: Api {
                 bump: Bump::Major,
                 added: walkthrough
