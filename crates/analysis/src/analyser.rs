@@ -12,7 +12,7 @@ mod unread;
 
 use pullmill_core::change::RepoPath;
 use pullmill_core::coverage::{Outcome, SkipReason};
-use pullmill_core::finding::Severity;
+use pullmill_core::finding::{Severity, is_named_by};
 use pullmill_core::job::{Job, JobReport, Setup, SideReport};
 
 pub(crate) use self::message::placeholders as message_placeholders;
@@ -24,7 +24,6 @@ use crate::hit::Hit;
 use crate::language::Language;
 use crate::measure::Measured;
 use crate::pack::{LanguageRules, Pack};
-use crate::rule::is_named_by;
 use crate::secrets::Scanner;
 use crate::source::syntax::Syntax;
 use crate::source::{ParseFault, Source, Tree};

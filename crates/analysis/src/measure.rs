@@ -1,7 +1,7 @@
 //! Measures of functions and tests, and rules that speak when there is too much or too little, or more or less than before.
 
 mod complexity;
-mod trial;
+mod test_cases;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -147,7 +147,7 @@ impl Measured {
         let public = pieces.iter().filter(|piece| piece.is_public);
         Self {
             functions: functions.collect(),
-            tests: trial::of(syntax, text, language),
+            tests: test_cases::of(syntax, text, language),
             public: public
                 .map(|piece| Public {
                     name: piece.name.clone(),

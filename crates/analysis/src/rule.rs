@@ -221,12 +221,3 @@ fn is_kebab(text: &str) -> bool {
                     .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
         })
 }
-
-/// Whether a pattern of the configuration (`python.weak-hash` or `python.*`) names a rule.
-#[must_use]
-pub fn is_named_by(id: &str, pattern: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => id.starts_with(prefix) && (prefix.is_empty() || prefix.ends_with('.')),
-        None => id == pattern,
-    }
-}

@@ -1,5 +1,6 @@
 //! Turns what the analysis said of each file into a [`Review`]: pure, and the same whatever the order of the files.
 
+mod across;
 mod api;
 mod baseline;
 mod cause;
@@ -13,7 +14,6 @@ mod summary;
 mod symbols;
 #[cfg(test)]
 mod tests;
-mod wide;
 
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ use crate::review::{
 };
 use crate::{risk, verdict};
 
+pub use across::{DOWNGRADED, GONE_TESTS, LAYERS, LOOK_ALIKE};
 pub use merge::family;
 pub use names::{Names, New, names};
-pub use wide::{DOWNGRADED, GONE_TESTS, LAYERS, LOOK_ALIKE};
 
 /// What the configuration says about judging and showing; the default needs no configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +104,7 @@ pub enum Analysis {
 /// What is new, gone or of another version in the manifests that were read.
 #[must_use]
 pub fn dependencies(analyses: &Analyses) -> Vec<DependencyChange> {
-    wide::dependencies::changes(analyses)
+    across::dependencies::changes(analyses)
 }
 
 /// The files that were analysed, with what was said of them.
@@ -123,9 +123,9 @@ pub fn is_test(path: &RepoPath) -> bool {
 pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Review {
     let files = sorted(change);
     let mut caused = cause::find(&files, analyses);
-    caused
-        .open
-        .extend(wide::found(&files, analyses, &settings.policy));
+    let (found, set_aside) = across::found(&files, analyses, &settings.policy);
+    caused.open.extend(found);
+    caused.suppressed.extend(set_aside);
     let mut notes = change.notes.clone();
     notes.extend(analyses.notes.iter().cloned());
     notes.extend(cover::base_gaps(&files, analyses));

@@ -89,9 +89,9 @@ pub fn is_document(path: &RepoPath) -> bool {
 }
 
 /// How source files end whose comments are looked at.
-const SOURCES: [&str; 27] = [
+const SOURCES: [&str; 28] = [
     "py", "pyi", "js", "jsx", "mjs", "cjs", "ts", "mts", "tsx", "java", "go", "rs", "c", "h", "cc",
-    "cpp", "cxx", "hh", "hpp", "cs", "rb", "php", "kt", "kts", "scala", "swift", "sh",
+    "cpp", "cxx", "hh", "hpp", "cs", "rb", "php", "phtml", "kt", "kts", "scala", "swift", "sh",
 ];
 
 /// Whether a file is code whose comments are looked at.

@@ -269,3 +269,12 @@ pub fn introduced(
     }
     new
 }
+
+/// Whether a pattern of the configuration (`python.weak-hash` or `python.*`) names a rule.
+#[must_use]
+pub fn is_named_by(id: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => id.starts_with(prefix) && (prefix.is_empty() || prefix.ends_with('.')),
+        None => id == pattern,
+    }
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::RepoPath;
 use crate::coverage::Outcome;
 use crate::docs::RenamedKind;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, is_named_by};
 use crate::review::Suppressed;
 
 /// Said once to a fresh child, before its first job.
@@ -64,6 +64,32 @@ pub struct SideReport {
     pub imports: Vec<Import>,
     /// What it depends on, if it is a manifest.
     pub dependencies: Vec<Dependency>,
+    /// Its ignore comments, in order of appearance.
+    pub ignores: Vec<Ignore>,
+}
+
+/// A comment that sets findings of a line aside, with the reason that it gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignore {
+    /// The line it speaks of.
+    pub line: u32,
+    /// Rules and patterns of rules.
+    pub rules: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
+impl SideReport {
+    /// The reason to leave out a finding of a rule at a line, if somebody gave one.
+    #[must_use]
+    pub fn reason_to_ignore(&self, rule: &str, line: u32) -> Option<&str> {
+        let mut ignores = self.ignores.iter().filter(|ignore| ignore.line == line);
+        let named = |ignore: &&Ignore| {
+            let mut patterns = ignore.rules.iter();
+            patterns.any(|pattern| is_named_by(rule, pattern))
+        };
+        ignores.find(named).map(|ignore| ignore.reason.as_str())
+    }
 }
 
 /// A named piece of code.

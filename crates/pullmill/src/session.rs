@@ -3,9 +3,9 @@
 pub mod around;
 pub mod content;
 mod documents;
-mod foreign;
 mod moved;
 mod nearby;
+mod other_tools;
 mod plan;
 pub mod settings;
 pub mod submitted;
@@ -27,7 +27,7 @@ use pullmill_core::review::Review;
 
 use crate::cli::{Failure, Status};
 use crate::progress::Progress;
-use around::{Around, Shelf};
+use around::{Around, Surroundings};
 use plan::Plan;
 use settings::Settings;
 use tree::Tree;
@@ -113,14 +113,14 @@ impl Reviewer {
         reports: &[PathBuf],
         progress: &Progress,
     ) -> Result<Review, Failure> {
-        let foreign = reports.iter().map(|path| foreign::read(path, change));
-        let foreign: Vec<Vec<Finding>> = foreign.collect::<Result<_, Failure>>()?;
+        let theirs = reports.iter().map(|path| other_tools::read(path, change));
+        let theirs: Vec<Vec<Finding>> = theirs.collect::<Result<_, Failure>>()?;
         let plan = Plan::of(change, &self.settings.policy);
         let (paths, jobs): (Vec<RepoPath>, Vec<Job>) = plan.jobs.into_iter().unzip();
         let mut reports = self.analyse(jobs.clone(), progress)?;
         self.search_moved(change, &jobs, &mut reports, progress)?;
         let mut analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
-        analyses.found.extend(foreign.into_iter().flatten());
+        analyses.found.extend(theirs.into_iter().flatten());
         match around {
             Some(around) => self.compare(around, change, &mut analyses),
             None => {
@@ -133,13 +133,13 @@ impl Reviewer {
 
     /// Compares the change with what stands around it. What cannot be read there is said and fails nothing.
     fn compare(&self, around: Around<'_>, change: &Change, analyses: &mut Analyses) {
-        let mut shelf = Shelf::new(around, change, &self.settings.policy);
-        match nearby::compare(&mut shelf, change, analyses) {
+        let mut surroundings = Surroundings::new(around, change, &self.settings.policy);
+        match nearby::compare(&mut surroundings, change, analyses) {
             Ok(compared) => {
                 analyses.found.extend(compared.found);
                 analyses.renamed.extend(compared.renamed);
                 analyses.callers = compared.callers;
-                if !shelf.is_complete {
+                if !surroundings.is_complete {
                     let note = "the change was not compared with everything around it: there is too much of it";
                     analyses.notes.push(note.to_owned());
                 }

@@ -45,7 +45,7 @@ pub(super) fn is_public(node: Node<'_>, name: &str, text: &str, language: Langua
                     && text.get(word.byte_range()) != Some("public")
             })
         }
-        Language::Ruby => !name.starts_with('_'),
+        Language::Ruby => !name.starts_with('_') && !is_hidden(node, text),
         Language::Kotlin | Language::Scala => !modifiers(node).any(|word| {
             matches!(word.kind(), "visibility_modifier" | "access_modifier")
                 && text.get(word.byte_range()) != Some("public")
@@ -66,6 +66,16 @@ pub(super) fn is_public(node: Node<'_>, name: &str, text: &str, language: Langua
             is_in_trait || marks.any(|mark| text.get(mark.byte_range()) == Some("pub"))
         }
     }
+}
+
+/// Whether a word before a method of Ruby hides it, and all behind it.
+fn is_hidden(node: Node<'_>, text: &str) -> bool {
+    let mut before = std::iter::successors(node.previous(), Node::previous);
+    let word = before.find_map(|one| {
+        let word = text.get(one.byte_range()).unwrap_or_default();
+        matches!(word, "private" | "protected" | "public").then_some(word)
+    });
+    word.is_some_and(|word| word != "public")
 }
 
 /// The words in a definition's list of modifiers.
@@ -137,6 +147,8 @@ pub(super) fn signature(node: Node<'_>, text: &str, language: Language) -> Strin
     let inner = inner.child_by_field_name("value").unwrap_or(inner);
     let end = inner
         .child_by_field_name("body")
+        // Kotlin's grammar gives the body no name.
+        .or_else(|| inner.children().find(|part| part.kind() == "function_body"))
         .map_or(node.end_byte(), |body| body.start_byte());
     let head = text.get(node.start_byte()..end).unwrap_or_default();
     // Ruby's methods have no part that is their body; what they take stands on their first line.

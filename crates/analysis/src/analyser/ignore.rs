@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::rule::is_named_by;
+use pullmill_core::job::Ignore;
+
 use crate::source::Source;
 
 /// The start of every ignore comment.
@@ -10,65 +11,35 @@ const WORD: &str = "pullmill:";
 /// A reason has at least this many characters that are not white space.
 const SHORTEST_REASON: usize = 3;
 
-/// The ignore comments of a file.
-#[derive(Default)]
-pub(super) struct Ignores {
-    /// In order of the text.
-    list: Vec<Ignore>,
-}
-
-struct Ignore {
-    /// The line it speaks of.
-    line: u32,
-    rules: Vec<String>,
-    reason: String,
-}
-
-impl Ignores {
-    /// Reads the ignore comments of a file; in code only real comments count, in text whole lines or what follows ` #`.
-    pub(super) fn of(source: &Source) -> Self {
-        let text = source.text();
-        if !text.contains(WORD) {
-            return Self::default();
-        }
-        let comments = match (source.tree(), source.language()) {
-            (Some(tree), _) => comments_of_code(tree.root().get_inner_node()),
-            // Code that could not be parsed: nothing in it is known to be a comment.
-            (None, Some(_)) => Vec::new(),
-            (None, None) => comments_of_text(source),
+/// Reads the ignore comments of a file; in code only real comments count, in text whole lines or what follows ` #`.
+pub(super) fn ignores(source: &Source) -> Vec<Ignore> {
+    let text = source.text();
+    if !text.contains(WORD) {
+        return Vec::new();
+    }
+    let comments = match (source.tree(), source.language()) {
+        (Some(tree), _) => comments_of_code(tree.root().get_inner_node()),
+        // Code that could not be parsed: nothing in it is known to be a comment.
+        (None, Some(_)) => Vec::new(),
+        (None, None) => comments_of_text(source),
+    };
+    let mut list = Vec::new();
+    for (index, comment) in comments.iter().enumerate() {
+        let Some((rules, reason)) = text.get(comment.clone()).and_then(parse) else {
+            continue;
         };
-        let mut list = Vec::new();
-        for (index, comment) in comments.iter().enumerate() {
-            let Some((rules, reason)) = text.get(comment.clone()).and_then(parse) else {
-                continue;
-            };
-            let line = target(
-                source,
-                comment,
-                comments.get(index + 1..).unwrap_or_default(),
-            );
-            list.push(Ignore {
-                line,
-                rules,
-                reason,
-            });
-        }
-        Self { list }
+        let line = target(
+            source,
+            comment,
+            comments.get(index + 1..).unwrap_or_default(),
+        );
+        list.push(Ignore {
+            line,
+            rules,
+            reason,
+        });
     }
-
-    /// The reason to leave out a finding of `rule` at `line`, if somebody gave one.
-    pub(super) fn reason(&self, rule: &str, line: u32) -> Option<&str> {
-        self.list
-            .iter()
-            .filter(|ignore| ignore.line == line)
-            .find(|ignore| {
-                ignore
-                    .rules
-                    .iter()
-                    .any(|pattern| is_named_by(rule, pattern))
-            })
-            .map(|ignore| ignore.reason.as_str())
-    }
+    list
 }
 
 fn comments_of_code(root: tree_sitter::Node<'_>) -> Vec<Range<usize>> {
@@ -161,10 +132,23 @@ fn parse(comment: &str) -> Option<(Vec<String>, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pullmill_core::finding;
+
     use crate::language::Language;
 
-    fn python(text: &str) -> Ignores {
-        Ignores::of(&Source::parse(text.as_bytes(), Language::Python).0)
+    fn python(text: &str) -> Vec<Ignore> {
+        ignores(&Source::parse(text.as_bytes(), Language::Python).0)
+    }
+
+    fn reason<'a>(ignores: &'a [Ignore], rule: &str, line: u32) -> Option<&'a str> {
+        let mut ignores = ignores.iter().filter(|ignore| ignore.line == line);
+        let named = |ignore: &&Ignore| {
+            ignore
+                .rules
+                .iter()
+                .any(|pattern| finding::is_named_by(rule, pattern))
+        };
+        ignores.find(named).map(|ignore| ignore.reason.as_str())
     }
 
     #[test]
@@ -176,11 +160,11 @@ mod tests {
              # more words\n\
              c()\n",
         );
-        assert_eq!(ignores.reason("python.x", 1), Some("known to be safe"));
-        assert_eq!(ignores.reason("python.x", 2), None);
-        assert_eq!(ignores.reason("python.y", 5), Some("old code"));
-        assert_eq!(ignores.reason("bugs.any", 5), Some("old code"));
-        assert_eq!(ignores.reason("python.z", 5), None);
+        assert_eq!(reason(&ignores, "python.x", 1), Some("known to be safe"));
+        assert_eq!(reason(&ignores, "python.x", 2), None);
+        assert_eq!(reason(&ignores, "python.y", 5), Some("old code"));
+        assert_eq!(reason(&ignores, "bugs.any", 5), Some("old code"));
+        assert_eq!(reason(&ignores, "python.z", 5), None);
     }
 
     #[test]
@@ -197,21 +181,21 @@ mod tests {
             "# ast-grep-ignore",
         ] {
             let ignores = python(&format!("a()  {comment}\n"));
-            assert_eq!(ignores.reason("python.x", 1), None, "{comment}");
+            assert_eq!(reason(&ignores, "python.x", 1), None, "{comment}");
         }
     }
 
     #[test]
     fn text_that_only_looks_like_a_comment_ignores_nothing() {
         let ignores = python("a('# pullmill: ignore python.x -- in a string')\n");
-        assert_eq!(ignores.reason("python.x", 1), None);
+        assert_eq!(reason(&ignores, "python.x", 1), None);
     }
 
     #[test]
     fn text_formats_have_line_comments() {
         let source = Source::plain(b"# pullmill: ignore secrets.* -- test key\nkey: 1\nb: 2 # pullmill: ignore a.b -- fine here\n");
-        let ignores = Ignores::of(&source);
-        assert_eq!(ignores.reason("secrets.any", 2), Some("test key"));
-        assert_eq!(ignores.reason("a.b", 3), Some("fine here"));
+        let ignores = ignores(&source);
+        assert_eq!(reason(&ignores, "secrets.any", 2), Some("test key"));
+        assert_eq!(reason(&ignores, "a.b", 3), Some("fine here"));
     }
 }

@@ -9,7 +9,7 @@ use pullmill_core::job::{SideReport, TestCase};
 use pullmill_core::review::{Suppressed, SuppressedBy};
 
 use super::Settings;
-use super::ignore::Ignores;
+use super::ignore::ignores;
 use super::mask::Mask;
 use super::message::fill;
 use super::symbols::Symbols;
@@ -39,33 +39,33 @@ impl<'a> Side<'a> {
     /// Everything the reviewer is told of this side.
     pub(super) fn report(&self, hits: Vec<Hit>, outcome: Outcome, is_searched: bool) -> SideReport {
         let mask = Mask::of(&hits, self.source.text());
-        let ignores = Ignores::of(self.source);
-        let mut findings = Vec::new();
-        let mut suppressed = Vec::new();
-        for hit in distinct(hits) {
-            let finding = self.finding(&hit, &mask);
-            match ignores.reason(&finding.rule, finding.location.line) {
-                Some(reason) => suppressed.push(Suppressed {
-                    rule: finding.rule,
-                    location: finding.location,
-                    fingerprint: finding.fingerprint,
-                    by: SuppressedBy::Comment,
-                    reason: reason.to_owned(),
-                }),
-                None => findings.push(finding),
-            }
-        }
-        SideReport {
+        let mut report = SideReport {
             outcome,
             is_searched,
-            findings,
-            suppressed,
+            findings: Vec::new(),
+            suppressed: Vec::new(),
             symbols: self.symbols.listed(self.source),
             tests: self.tests.iter().map(|test| self.case(test)).collect(),
             names: names::of(self.source, self.path),
             imports: imports::of(self.source),
             dependencies: dependencies::of(self.source, self.path),
+            ignores: ignores(self.source),
+        };
+        for hit in distinct(hits) {
+            let finding = self.finding(&hit, &mask);
+            let reason = report.reason_to_ignore(&finding.rule, finding.location.line);
+            match reason.map(str::to_owned) {
+                Some(reason) => report.suppressed.push(Suppressed {
+                    rule: finding.rule,
+                    location: finding.location,
+                    fingerprint: finding.fingerprint,
+                    by: SuppressedBy::Comment,
+                    reason,
+                }),
+                None => report.findings.push(finding),
+            }
         }
+        report
     }
 
     fn case(&self, test: &Test) -> TestCase {

@@ -432,6 +432,43 @@ mod tests {
     }
 
     #[test]
+    fn what_others_can_name_is_told_in_each_language() {
+        let public = |text: &str, language: Language| -> Vec<String> {
+            let (source, _) = Source::parse(text.as_bytes(), language);
+            let syntax = Syntax::of(source.tree().unwrap(), language);
+            let symbols = Symbols::of(&syntax, source.text(), language);
+            let list = symbols.list.iter().filter(|named| named.is_public);
+            list.map(|named| format!("{} | {}", named.name, named.signature))
+                .collect()
+        };
+        let kotlin =
+            "class A {\n  fun f(a: Int): Int { return a }\n  private fun g() = 1\n}\nobject B\n";
+        assert_eq!(
+            public(kotlin, Language::Kotlin),
+            ["A | ", "A.f | fun f(a: Int): Int", "B | "]
+        );
+        let scala = "trait A {\n  def f(a: Int): Int = a\n  private def g = 1\n}\nobject B {}\n";
+        assert_eq!(
+            public(scala, Language::Scala),
+            ["A | ", "A.f | def f(a: Int): Int", "B | "]
+        );
+        let swift = "public struct A {\n  public init(a: Int) {}\n  public func f() -> Int { 1 }\n  func g() {}\n}\n";
+        assert_eq!(
+            public(swift, Language::Swift),
+            [
+                "A | ",
+                "A.init | public init(a: Int)",
+                "A.f | public func f() -> Int"
+            ]
+        );
+        let ruby = "class A\n  def f(a)\n    a\n  end\n  private\n  def g\n  end\n  public\n  def h\n  end\nend\n";
+        assert_eq!(
+            public(ruby, Language::Ruby),
+            ["A | ", "A.f | def f(a)", "A.h | def h"]
+        );
+    }
+
+    #[test]
     fn digest_sees_code_and_neither_white_space_nor_its_own_name() {
         let of = |text: &str| digest(text, "own");
         assert_eq!(of("a  b\n c"), of("a b c"));

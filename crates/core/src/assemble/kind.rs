@@ -203,6 +203,7 @@ fn is_code_extension(extension: &str) -> bool {
             | "cs"
             | "rb"
             | "php"
+            | "phtml"
             | "kt"
             | "kts"
             | "scala"

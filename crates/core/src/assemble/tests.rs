@@ -90,6 +90,7 @@ fn side(findings: Vec<Finding>) -> SideReport {
         names: Vec::new(),
         imports: Vec::new(),
         dependencies: Vec::new(),
+        ignores: Vec::new(),
     }
 }
 

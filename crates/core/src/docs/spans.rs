@@ -97,7 +97,7 @@ impl Comments {
     fn of(path: &RepoPath) -> Self {
         let extension = path.extension();
         let is_python = matches!(extension.as_str(), "py" | "pyi");
-        let has_hashes = matches!(extension.as_str(), "rb" | "sh" | "php");
+        let has_hashes = matches!(extension.as_str(), "rb" | "sh" | "php" | "phtml");
         let has_slashes = !is_python && !matches!(extension.as_str(), "rb" | "sh");
         Self {
             is_python,

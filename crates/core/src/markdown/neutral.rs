@@ -151,7 +151,7 @@ fn language(path: &RepoPath) -> &'static str {
         "cc" | "cpp" | "cxx" | "h" | "hh" | "hpp" => "cpp",
         "cs" => "csharp",
         "rb" => "ruby",
-        "php" => "php",
+        "php" | "phtml" => "php",
         "kt" | "kts" => "kotlin",
         "scala" => "scala",
         "swift" => "swift",

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::is_named_by;
+
 /// A rule's id, or the beginning of ids followed by `.*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -38,10 +40,7 @@ impl RulePattern {
     /// Whether a rule of this id is meant.
     #[must_use]
     pub fn matches(&self, rule: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(beginning) => rule.starts_with(beginning),
-            None => self.0 == rule,
-        }
+        is_named_by(rule, &self.0)
     }
 
     /// The pattern as it was written.

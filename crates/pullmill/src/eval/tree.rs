@@ -36,7 +36,7 @@ pub fn language(path: &RepoPath) -> &'static str {
         "cc" | "cpp" | "cxx" | "hh" | "hpp" => "c++",
         "cs" => "c#",
         "rb" => "ruby",
-        "php" => "php",
+        "php" | "phtml" => "php",
         "kt" | "kts" => "kotlin",
         "scala" => "scala",
         "swift" => "swift",

@@ -80,6 +80,7 @@ fn report(language: &str, symbols: &[(&str, &str)], findings: Vec<Finding>) -> S
         names: Vec::new(),
         imports: Vec::new(),
         dependencies: Vec::new(),
+        ignores: Vec::new(),
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Around<'a> {
 pub type Texts = BTreeMap<RepoPath, Arc<[u8]>>;
 
 /// The files around a change and the change's own, listed once when the first is wanted.
-pub struct Shelf<'a> {
+pub struct Surroundings<'a> {
     around: Around<'a>,
     policy: &'a Policy,
     changed: BTreeMap<&'a RepoPath, &'a FileChange>,
@@ -40,7 +40,7 @@ pub struct Shelf<'a> {
     pub is_complete: bool,
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> Surroundings<'a> {
     /// Nothing is read yet.
     pub fn new(around: Around<'a>, change: &'a Change, policy: &'a Policy) -> Self {
         Self {

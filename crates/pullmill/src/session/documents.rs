@@ -8,7 +8,7 @@ use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::docs::{self, Gone, Renamed, RenamedKind};
 use pullmill_core::finding::Finding;
 
-use super::around::{Shelf, Texts};
+use super::around::{Surroundings, Texts};
 use super::nearby::Compared;
 
 /// So many others of a file must be documented before a new one is missed.
@@ -16,7 +16,7 @@ const NEIGHBOURS: usize = 2;
 
 /// Reads as much of what stands around a change as its names ask for: nothing, for most changes.
 pub fn compare(
-    shelf: &mut Shelf<'_>,
+    surroundings: &mut Surroundings<'_>,
     change: &Change,
     analyses: &Analyses,
 ) -> Result<Compared, GitError> {
@@ -24,7 +24,7 @@ pub fn compare(
     if names.is_empty() {
         return Ok(Compared::default());
     }
-    let documents = shelf.read(docs::is_document)?;
+    let documents = surroundings.read(docs::is_document)?;
     let mut compared = Compared::default();
     let asked = Asked::of(&names, &documents);
     let has_symbols = names
@@ -32,13 +32,13 @@ pub fn compare(
         .iter()
         .any(|one| one.kind == RenamedKind::Symbol);
     let others = if has_symbols || !asked.is_empty() {
-        shelf.read(|path| !docs::is_document(path) && is_told(path))?
+        surroundings.read(|path| !docs::is_document(path) && is_told(path))?
     } else {
         Texts::new()
     };
     // What was not read may still use a name.
     let is_free = |kind: RenamedKind, name: &str, from: &RepoPath| {
-        shelf.is_complete
+        surroundings.is_complete
             && !others
                 .iter()
                 .any(|(path, text)| path != from && docs::holds(kind, name, &shown(text)))

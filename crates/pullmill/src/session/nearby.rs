@@ -13,7 +13,7 @@ use pullmill_core::review::Callers;
 use pullmill_core::untested::Touched;
 use pullmill_core::{lockfiles, untested};
 
-use super::around::{Shelf, Texts};
+use super::around::{Surroundings, Texts};
 use super::documents;
 
 /// Largest lock file that is read, in bytes.
@@ -32,15 +32,15 @@ pub struct Compared {
 
 /// Reads as much of what stands around a change as it gives reason for.
 pub fn compare(
-    shelf: &mut Shelf<'_>,
+    surroundings: &mut Surroundings<'_>,
     change: &Change,
     analyses: &Analyses,
 ) -> Result<Compared, GitError> {
-    let mut compared = documents::compare(shelf, change, analyses)?;
+    let mut compared = documents::compare(surroundings, change, analyses)?;
     let (added, wanted) = (Added::of(change), Wanted::of(analyses));
     // All code is read for copies, or where something may break; who uses the rest is told by the way.
     if added.is_some() || wanted.is_pressing() {
-        let sources = shelf.read(docs::is_source)?;
+        let sources = surroundings.read(docs::is_source)?;
         let texts = sources
             .iter()
             .filter_map(|(path, text)| Some((path, std::str::from_utf8(text).ok()?)));
@@ -50,13 +50,13 @@ pub fn compare(
     }
     let locks = lockfiles::wanted(&assemble::dependencies(analyses));
     if !locks.is_empty() {
-        let texts = shelf.read_named(&locks, MAX_LOCK)?;
+        let texts = surroundings.read_named(&locks, MAX_LOCK)?;
         let found = lockfiles::drift(change, analyses, &shown(texts));
         compared.found.extend(found);
     }
     let touched = Touched::of(change, analyses);
     if !touched.is_empty() {
-        let texts = shelf.read(|path| touched.is_tested_by(path))?;
+        let texts = surroundings.read(|path| touched.is_tested_by(path))?;
         let found = untested::find(change, analyses, &shown(texts));
         compared.found.extend(found);
     }

@@ -285,6 +285,33 @@ fn code_whose_own_tests_stand_still_is_told() {
 }
 
 #[test]
+fn a_comment_with_a_reason_sets_aside_what_is_found_across_files() {
+    let code = "def total(items):\n    return sum(items)\n";
+    let tests = "from price import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n";
+    let folder = repository(&[("price.py", code), ("test_price.py", tests)]);
+    let head = |comment: &str| {
+        format!(
+            "{comment}\n{}",
+            code.replace("sum(items)", "sum(items) + 1")
+        )
+    };
+    let reason = "# pullmill: ignore tests.* -- the rates are read from a file now";
+    write(folder.path(), &[("price.py", &head(reason))]);
+    let quiet = json(&review(folder.path(), &[]));
+    assert_eq!(told(&quiet), [""; 0]);
+    let set_aside = &quiet["suppressed"][0];
+    assert_eq!(set_aside["rule"], "tests.unchanged");
+    assert_eq!(set_aside["by"], "comment");
+    assert_eq!(set_aside["reason"], "the rates are read from a file now");
+    // Without a reason it ignores nothing.
+    write(
+        folder.path(),
+        &[("price.py", &head("# pullmill: ignore tests.*"))],
+    );
+    assert_eq!(told(&json(&review(folder.path(), &[]))).len(), 1);
+}
+
+#[test]
 fn a_lock_file_must_have_what_its_manifest_asks_for() {
     let manifest =
         |more: &str| format!("{{\n  \"dependencies\": {{\n    \"react\": \"18\"{more}\n  }}\n}}\n");

@@ -5,6 +5,7 @@
 mod agents;
 mod drift;
 mod formats;
+mod languages;
 
 use std::fs;
 use std::io::Write;

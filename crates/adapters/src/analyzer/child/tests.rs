@@ -92,6 +92,7 @@ fn report() -> JobReport {
             names: Vec::new(),
             imports: Vec::new(),
             dependencies: Vec::new(),
+            ignores: Vec::new(),
         }),
     }
 }
