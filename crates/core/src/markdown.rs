@@ -328,9 +328,10 @@ fn walkthrough(page: &mut Page, review: &Review) {
                     .map(|one| {
                         let files = if one.files == 1 { "file" } else { "files" };
                         format!(
-                            "{}: {} {files}, +{} −{}",
+                            "{}: {} {files} ({}), +{} −{}",
                             code(&one.name),
                             one.files,
+                            one.kinds.join(", "),
                             one.added_lines,
                             one.removed_lines
                         )

@@ -243,6 +243,9 @@ pub struct Component {
     pub added_lines: u32,
     /// Lines taken away in it.
     pub removed_lines: u32,
+    /// Kinds of file touched in it, such as `code` and `migrations`, those with most files first.
+    #[serde(default)]
+    pub kinds: Vec<String>,
 }
 
 /// What happened to one file.

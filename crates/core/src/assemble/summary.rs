@@ -203,17 +203,27 @@ fn components(rows: &[WalkthroughRow], depth: usize) -> Vec<Component> {
         depth += 1;
     }
     let mut groups: BTreeMap<String, Component> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, BTreeMap<Kind, usize>> = BTreeMap::new();
     for row in rows {
         let name = component_name(&row.path, depth);
+        let own = kinds.entry(name.clone()).or_default();
+        *own.entry(Kind::of(&row.path)).or_default() += 1;
         let group = groups.entry(name.clone()).or_insert(Component {
             name,
             files: 0,
             added_lines: 0,
             removed_lines: 0,
+            kinds: Vec::new(),
         });
         group.files += 1;
         group.added_lines = group.added_lines.saturating_add(row.added_lines);
         group.removed_lines = group.removed_lines.saturating_add(row.removed_lines);
+    }
+    for (name, group) in &mut groups {
+        let mut own: Vec<(Kind, usize)> = kinds.remove(name).into_iter().flatten().collect();
+        own.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
+        let words = own.into_iter().map(|(kind, _)| kind.many().to_owned());
+        group.kinds = words.collect();
     }
     let mut components: Vec<Component> = groups.into_values().collect();
     let lines = |one: &Component| one.added_lines.saturating_add(one.removed_lines);

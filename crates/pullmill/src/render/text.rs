@@ -156,7 +156,8 @@ fn components(paper: &mut Paper, review: &Review) {
             SubjectKind::Scan => String::new(),
         };
         let name = paper.ink(Ink::Place, name);
-        paper.line(format!("  {name}{pad}  {files:>9}  {lines}").trim_end());
+        let kinds = paper.ink(Ink::Faint, &one_line(&one.kinds.join(", ")));
+        paper.line(format!("  {name}{pad}  {files:>9}  {lines}  {kinds}").trim_end());
     }
     if all.len() > MAX_COMPONENTS {
         paper.prose(2, &format!("and {} more", all.len() - MAX_COMPONENTS));

@@ -263,6 +263,7 @@ fn rows() -> impl Strategy<Value = WalkthroughRow> {
 
 fn summaries() -> impl Strategy<Value = Summary> {
     let component = (words(), any::<(u32, u32, u32)>()).prop_map(|(name, counts)| Component {
+        kinds: vec!["code".to_owned()],
         name,
         files: counts.0,
         added_lines: counts.1,

@@ -22,12 +22,12 @@ fn a_review_reads_well() {
           +7: 1 medium finding
 
     Components
-      shop       2 files      +7    −3
-      docs       2 files      +1    −1
-      .github     1 file     +22
-      tests       1 file     +12
-      worker      1 file      +2    −1
-      tools       1 file      +1    −1
+      shop       2 files      +7    −3  code
+      docs       2 files      +1    −1  documentation, images
+      .github     1 file     +22        CI workflows
+      tests       1 file     +12        tests
+      worker      1 file      +2    −1  code
+      tools       1 file      +1    −1  code
 
     Files
       A .github/workflows/release.yml   +22        adds a CI workflow
