@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::source::syntax::Node;
 
 use crate::flow::ir::{
-    Argument, Call, Const, Expr, ExprKind, Function, FunctionId, Name, Span, Unit,
+    Argument, Call, Const, Expr, ExprKind, Function, FunctionId, Name, Op, Place, Span, Stmt, Unit,
 };
 
 /// How deep expressions and statements may be nested before the rest is left out.
@@ -134,6 +134,42 @@ pub(super) fn call(node: Node<'_>, callee: Expr, arguments: Vec<Expr>) -> Expr {
             is_new: false,
         })),
     )
+}
+
+/// A call with arguments as they stand.
+pub(super) fn called(callee: Expr, arguments: Vec<Argument>) -> ExprKind {
+    ExprKind::Call(Box::new(Call {
+        callee,
+        arguments,
+        is_new: false,
+    }))
+}
+
+/// A call that makes an object; the callee names its class.
+pub(super) fn made(callee: Expr, arguments: Vec<Argument>) -> ExprKind {
+    ExprKind::Call(Box::new(Call {
+        callee,
+        arguments,
+        is_new: true,
+    }))
+}
+
+/// An assignment as a statement.
+pub(super) fn assign(node: Node<'_>, place: Place, value: Expr) -> Stmt {
+    let kept = ExprKind::Assign(Box::new(place), Box::new(value));
+    Stmt::Expr(expr(node, kept))
+}
+
+/// What an operator on numbers, and perhaps on text, does.
+pub(super) fn arithmetic(operator: &str) -> Op {
+    match operator {
+        "+" => Op::Add,
+        "-" => Op::Subtract,
+        "*" => Op::Multiply,
+        "/" => Op::Divide,
+        "%" => Op::Modulo,
+        _ => Op::Other,
+    }
 }
 
 /// What a quoted literal stands for, with the escapes that all languages share undone.

@@ -6,9 +6,9 @@ use crate::source::syntax::Node;
 
 use super::CSharp;
 use super::request::MAPPERS;
-use crate::flow::ir::{Argument, Call, Const, Expr, ExprKind, Name, Place, Stmt};
+use crate::flow::ir::{Argument, Const, Expr, ExprKind, Name, Place, Stmt};
 use crate::flow::lower::tree::{
-    call, child_of_kind, children, constant, expr, field, name_expr, span,
+    call, called, child_of_kind, children, constant, expr, field, made, name_expr, span,
 };
 
 /// How many elements an array of a constant size is followed with.
@@ -103,11 +103,8 @@ impl<'n> CSharp<'_, 'n> {
             .and_then(|node| self.type_of(node))
             .or_else(|| expected.cloned())
             .unwrap_or_default();
-        let made = ExprKind::Call(Box::new(Call {
-            callee: name_expr(node, &type_name),
-            arguments: self.arguments_of(node, None),
-            is_new: true,
-        }));
+        let arguments = self.arguments_of(node, None);
+        let made = made(name_expr(node, &type_name), arguments);
         let Some(initializer) = field(node, "initializer") else {
             return made;
         };
@@ -203,12 +200,4 @@ fn known_as(name: &str) -> &str {
         "Clear" => "clear",
         other => other,
     }
-}
-
-fn called(callee: Expr, arguments: Vec<Argument>) -> ExprKind {
-    ExprKind::Call(Box::new(Call {
-        callee,
-        arguments,
-        is_new: false,
-    }))
 }

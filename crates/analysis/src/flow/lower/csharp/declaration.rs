@@ -9,7 +9,7 @@ use crate::flow::ir::{
     Block, Class, ClassId, Expr, ExprKind, Function, FunctionId, Name, Parameter, Place, Receiver,
     Stmt,
 };
-use crate::flow::lower::tree::{child_of_kind, children, expr, field, name_expr, span};
+use crate::flow::lower::tree::{assign, child_of_kind, children, expr, field, name_expr, span};
 
 impl<'n> CSharp<'_, 'n> {
     /// Lowers the declaration of a class and everything in it.
@@ -137,8 +137,7 @@ impl<'n> CSharp<'_, 'n> {
             let place = Place::Field(this, Rc::clone(&parameter.name), parameter.span);
             let value = name_expr(list, &parameter.name);
             let value = self.as_type(list, parameter.type_name.as_ref(), value);
-            let kept = ExprKind::Assign(Box::new(place), Box::new(value));
-            body.push(Stmt::Expr(expr(list, kept)));
+            body.push(assign(list, place, value));
             if let Some(type_name) = &parameter.type_name {
                 let types = &mut self.tree.unit.classes[class].field_types;
                 types.insert(Rc::clone(&parameter.name), Rc::clone(type_name));
@@ -221,8 +220,7 @@ impl<'n> CSharp<'_, 'n> {
                         declare: true,
                         span: span(node),
                     };
-                    let kept = ExprKind::Assign(Box::new(place), Box::new(value));
-                    block.push(Stmt::Expr(expr(node, kept)));
+                    block.push(assign(node, place, value));
                 }
             }
             block.extend(csharp.handed_out(node));

@@ -7,7 +7,7 @@ use crate::source::syntax::Node;
 use super::CSharp;
 use crate::flow::ir::{Const, Expr, ExprKind, Name, Op};
 use crate::flow::lower::tree::{
-    child_of_kind, children, constant, expr, field, text_constant, unescape,
+    arithmetic, child_of_kind, children, constant, expr, field, text_constant, unescape,
 };
 
 impl<'n> CSharp<'_, 'n> {
@@ -307,17 +307,6 @@ fn is_full_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
-}
-
-fn arithmetic(operator: &str) -> Op {
-    match operator {
-        "+" => Op::Add,
-        "-" => Op::Subtract,
-        "*" => Op::Multiply,
-        "/" => Op::Divide,
-        "%" => Op::Modulo,
-        _ => Op::Other,
-    }
 }
 
 fn integer(text: &str) -> Const {

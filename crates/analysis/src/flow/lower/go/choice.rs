@@ -2,9 +2,9 @@
 
 use crate::source::syntax::Node;
 
-use super::super::tree::{children, expr, field, fields};
+use super::super::tree::{assign, children, expr, field, fields};
 use super::Go;
-use super::statement::{assign, push};
+use super::statement::push;
 use crate::flow::ir::{Block, Case, ExprKind, Op, Stmt};
 
 impl Go<'_> {

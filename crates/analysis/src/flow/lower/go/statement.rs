@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::source::syntax::Node;
 
-use super::super::tree::{call, child_of_kind, children, constant, expr, field, span};
+use super::super::tree::{assign, call, child_of_kind, children, constant, expr, field, span};
 use super::Go;
 use super::expression::operator;
 use crate::flow::ir::{Block, Const, Expr, ExprKind, Op, Place, Stmt};
@@ -445,14 +445,6 @@ fn repeat(condition: Option<Expr>, body: Block) -> Stmt {
         otherwise: Block::new(),
         is_do: false,
     }
-}
-
-/// An assignment.
-pub(super) fn assign(node: Node<'_>, place: Place, value: Expr) -> Stmt {
-    Stmt::Expr(expr(
-        node,
-        ExprKind::Assign(Box::new(place), Box::new(value)),
-    ))
 }
 
 /// Adds a statement. What is assigned right before it is looked at moves into the condition (`ok := f(x)`, `if !ok`),

@@ -13,7 +13,7 @@ use crate::flow::ir::{
     Parameter, Place, Receiver, Stmt,
 };
 use crate::flow::lower::tree::{
-    call, child_of_kind, children, constant, expr, field, fields, name_expr, span,
+    assign, call, child_of_kind, children, constant, expr, field, fields, made, name_expr, span,
 };
 
 /// Annotations of fields that a framework sets from the request.
@@ -153,14 +153,8 @@ impl Java<'_> {
         };
         let class = self.classes.last().cloned().unwrap_or_default();
         let arguments = field(node, "arguments").map(|list| self.arguments(list));
-        let made = expr(
-            node,
-            ExprKind::Call(Box::new(Call {
-                callee: name_expr(node, &class),
-                arguments: arguments.unwrap_or_default(),
-                is_new: true,
-            })),
-        );
+        let made = made(name_expr(node, &class), arguments.unwrap_or_default());
+        let made = expr(node, made);
         let full = self.static_name(self.tree.text(name));
         self.statics.push(Stmt::Declare {
             name: full,
@@ -185,8 +179,7 @@ impl Java<'_> {
             );
             let value = name_expr(list, &parameter.name);
             let value = self.as_type(list, parameter.type_name.as_ref(), value);
-            let kept = ExprKind::Assign(Box::new(place), Box::new(value));
-            body.push(Stmt::Expr(expr(list, kept)));
+            body.push(assign(list, place, value));
             if let Some(type_name) = &parameter.type_name {
                 self.tree.unit.classes[class]
                     .field_types

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use crate::source::syntax::Node;
 
 use super::{Binding, Java};
-use crate::flow::ir::{Argument, Call, Const, Expr, ExprKind, Name, Op, Parameter, Place, Stmt};
+use crate::flow::ir::{Argument, Const, Expr, ExprKind, Name, Op, Parameter, Place, Stmt};
 use crate::flow::lower::tree::{
-    call, child_of_kind, children, constant, expr, field, name_expr, span, text_constant, unescape,
+    arithmetic, call, called, child_of_kind, children, constant, expr, field, made, name_expr,
+    span, text_constant, unescape,
 };
 
 /// How many elements an array of a constant size is followed with.
@@ -207,11 +208,7 @@ impl Java<'_> {
         };
         let type_name = self.type_of(type_node).unwrap_or_default();
         let arguments = self.arguments_of(node);
-        let made = ExprKind::Call(Box::new(Call {
-            callee: name_expr(type_node, &type_name),
-            arguments,
-            is_new: true,
-        }));
+        let made = made(name_expr(type_node, &type_name), arguments);
         match child_of_kind(node, "class_body") {
             Some(body) => {
                 let base = expr(node, made);
@@ -475,25 +472,6 @@ impl Java<'_> {
     fn switch_value(&mut self, node: Node<'_>) -> ExprKind {
         let id = self.closure_of(node, |java| vec![java.switch(node, true)]);
         call(node, expr(node, ExprKind::Closure(id)), Vec::new()).kind
-    }
-}
-
-fn called(callee: Expr, arguments: Vec<Argument>) -> ExprKind {
-    ExprKind::Call(Box::new(Call {
-        callee,
-        arguments,
-        is_new: false,
-    }))
-}
-
-fn arithmetic(operator: &str) -> Op {
-    match operator {
-        "+" => Op::Add,
-        "-" => Op::Subtract,
-        "*" => Op::Multiply,
-        "/" => Op::Divide,
-        "%" => Op::Modulo,
-        _ => Op::Other,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::flow::ir::{
     Annotation, Block, ClassId, ExprKind, Function, FunctionId, Name, Parameter, Place, Receiver,
     Stmt,
 };
-use crate::flow::lower::tree::{child_of_kind, children, expr, field, name_expr, span};
+use crate::flow::lower::tree::{assign, child_of_kind, children, expr, field, name_expr, span};
 
 /// Annotations that make a method answer requests in Spring.
 const MAPPINGS: [&str; 6] = [
@@ -92,8 +92,7 @@ impl Java<'_> {
                         declare: true,
                         span: span(node),
                     };
-                    let kept = ExprKind::Assign(Box::new(place), Box::new(value));
-                    body.push(Stmt::Expr(expr(node, kept)));
+                    body.push(assign(node, place, value));
                 }
             }
             if let Some(block) = field(node, "body") {

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use crate::source::syntax::Node;
 
 use super::{Php, dotted};
-use crate::flow::ir::{Argument, Call, Const, Expr, ExprKind, Name, Op, Place};
+use crate::flow::ir::{Argument, Const, Expr, ExprKind, Name, Op, Place};
 use crate::flow::lower::tree::{
-    call, child_of_kind, children, constant, expr, field, name_expr, span, text_constant,
+    call, called, child_of_kind, children, constant, expr, field, made, name_expr, span,
+    text_constant,
 };
 
 impl Php<'_> {
@@ -275,20 +276,4 @@ fn is_literal(node: Node<'_>) -> bool {
             && children(node)
                 .iter()
                 .all(|part| matches!(part.kind(), "string_content" | "escape_sequence"))
-}
-
-fn called(callee: Expr, arguments: Vec<Argument>) -> ExprKind {
-    ExprKind::Call(Box::new(Call {
-        callee,
-        arguments,
-        is_new: false,
-    }))
-}
-
-fn made(callee: Expr, arguments: Vec<Argument>) -> ExprKind {
-    ExprKind::Call(Box::new(Call {
-        callee,
-        arguments,
-        is_new: true,
-    }))
 }

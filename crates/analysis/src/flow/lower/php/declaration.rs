@@ -9,7 +9,7 @@ use crate::flow::ir::{
     Annotation, Block, Class, ClassId, Expr, ExprKind, Function, FunctionId, Name, Parameter,
     Place, Receiver, Stmt,
 };
-use crate::flow::lower::tree::{child_of_kind, children, expr, field, name_expr, span};
+use crate::flow::lower::tree::{assign, child_of_kind, children, field, name_expr, span};
 
 impl Php<'_> {
     /// A function outside of any class.
@@ -283,9 +283,4 @@ impl Php<'_> {
             span: span(node),
         });
     }
-}
-
-fn assign(node: Node<'_>, place: Place, value: Expr) -> Stmt {
-    let kept = ExprKind::Assign(Box::new(place), Box::new(value));
-    Stmt::Expr(expr(node, kept))
 }

@@ -7,7 +7,7 @@ use crate::source::syntax::Node;
 use super::{Php, is_plain};
 use crate::flow::ir::{Case, Const, Expr, ExprKind, Name, Op, Stmt};
 use crate::flow::lower::tree::{
-    call, child_of_kind, children, constant, expr, field, name_expr, span,
+    arithmetic, call, child_of_kind, children, constant, expr, field, name_expr, span,
 };
 
 impl Php<'_> {
@@ -153,7 +153,7 @@ impl Php<'_> {
             "??=" => ExprKind::Update(place, Op::Or, Box::new(operands)),
             _ => {
                 let [left, right] = operands;
-                let sum = ExprKind::Binary(arithmetic(operator), Box::new(left), Box::new(right));
+                let sum = ExprKind::Binary(operation(operator), Box::new(left), Box::new(right));
                 ExprKind::Assign(place, Box::new(number(node, sum)))
             }
         }
@@ -191,7 +191,7 @@ impl Php<'_> {
             }
             other => {
                 let sum = ExprKind::Binary(
-                    arithmetic(other),
+                    operation(other),
                     Box::new(self.expr(left)),
                     Box::new(self.expr(right)),
                 );
@@ -355,13 +355,11 @@ fn number(node: Node<'_>, kind: ExprKind) -> Expr {
     expr(node, ExprKind::Cast(Rc::from("int"), inner))
 }
 
-fn arithmetic(operator: &str) -> Op {
+/// A division of whole numbers may give a fraction here, so it is not worked out.
+fn operation(operator: &str) -> Op {
     match operator.trim_end_matches('=') {
-        "+" => Op::Add,
-        "-" => Op::Subtract,
-        "*" => Op::Multiply,
-        "%" => Op::Modulo,
-        _ => Op::Other,
+        "/" => Op::Other,
+        other => arithmetic(other),
     }
 }
 

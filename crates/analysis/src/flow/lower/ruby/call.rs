@@ -5,8 +5,8 @@ use std::rc::Rc;
 use crate::source::syntax::Node;
 
 use super::Ruby;
-use crate::flow::ir::{Argument, Block, Call, Const, Expr, ExprKind, Name, Op, Stmt};
-use crate::flow::lower::tree::{call, children, constant, expr, field, name_expr};
+use crate::flow::ir::{Argument, Block, Const, ExprKind, Name, Op, Stmt};
+use crate::flow::lower::tree::{call, called, children, constant, expr, field, made, name_expr};
 
 impl<'n> Ruby<'_, 'n> {
     /// A call whose value is of no interest.
@@ -98,11 +98,7 @@ impl<'n> Ruby<'_, 'n> {
                 let class = self.constant_name(receiver);
                 let mut arguments = self.arguments_of(node);
                 self.add_block(node, None, &mut arguments);
-                ExprKind::Call(Box::new(Call {
-                    callee: name_expr(receiver, &class),
-                    arguments,
-                    is_new: true,
-                }))
+                made(name_expr(receiver, &class), arguments)
             }
             ("include?" | "member?", [value]) => {
                 let (value, all) = (self.expr(*value), self.expr(receiver));
@@ -203,12 +199,4 @@ fn passing(name: &str) -> &str {
         "each" | "each_with_object" | "each_slice" | "each_char" | "each_line" => "forEach",
         other => other,
     }
-}
-
-fn called(callee: Expr, arguments: Vec<Argument>) -> ExprKind {
-    ExprKind::Call(Box::new(Call {
-        callee,
-        arguments,
-        is_new: false,
-    }))
 }

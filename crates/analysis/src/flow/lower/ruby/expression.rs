@@ -7,7 +7,9 @@ use crate::source::syntax::Node;
 use super::Ruby;
 use super::statement::returning;
 use crate::flow::ir::{Block, Const, Expr, ExprKind, Function, Op, Place};
-use crate::flow::lower::tree::{call, children, constant, expr, field, name_expr, span};
+use crate::flow::lower::tree::{
+    arithmetic, call, children, constant, expr, field, name_expr, span,
+};
 
 impl<'n> Ruby<'_, 'n> {
     /// Lowers an expression.
@@ -132,7 +134,11 @@ impl<'n> Ruby<'_, 'n> {
         };
         let operator = field(node, "operator").map_or("", |operator| operator.kind());
         let operands = [self.expr(left), self.expr(right)];
-        let op = arithmetic(operator.trim_end_matches('='));
+        let op = match operator {
+            "||=" => Op::Or,
+            "&&=" => Op::And,
+            other => arithmetic(other.trim_end_matches('=')),
+        };
         ExprKind::Update(Box::new(self.place(left)), op, Box::new(operands))
     }
 
@@ -256,19 +262,6 @@ impl<'n> Ruby<'_, 'n> {
             }
         }
         ExprKind::Map(entries)
-    }
-}
-
-fn arithmetic(operator: &str) -> Op {
-    match operator {
-        "+" => Op::Add,
-        "-" => Op::Subtract,
-        "*" => Op::Multiply,
-        "/" => Op::Divide,
-        "%" => Op::Modulo,
-        "||" => Op::Or,
-        "&&" => Op::And,
-        _ => Op::Other,
     }
 }
 
