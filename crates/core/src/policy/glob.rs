@@ -1,5 +1,7 @@
 //! Path patterns: what a list of globs matches. Like `.gitignore`, without negation.
 
+use std::sync::{Arc, OnceLock};
+
 use globset::{Glob, GlobBuilder, GlobSet};
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,8 @@ const PROBES: [&str; 9] = [
 #[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct Globs {
     patterns: Vec<String>,
-    set: GlobSet,
+    /// Made when it is first asked, once for all copies: it costs more than a small review has time for.
+    set: Arc<OnceLock<GlobSet>>,
 }
 
 /// Why a text is no path pattern.
@@ -55,26 +58,30 @@ impl Globs {
     /// # Errors
     /// The first bad pattern's reason.
     pub fn new(patterns: Vec<String>) -> Result<Self, BadGlob> {
-        let mut set = GlobSet::builder();
-        for pattern in &patterns {
-            for glob in compile(pattern)? {
-                set.add(glob);
-            }
-        }
-        let set = set.build().map_err(|error| syntax(&error))?;
-        Ok(Self { patterns, set })
+        let set = set_of(&patterns)?;
+        Ok(Self {
+            patterns,
+            set: Arc::new(OnceLock::from(set)),
+        })
     }
 
-    /// Takes patterns that are known to be good; a bad one is left out.
+    /// Takes patterns that are known to be good; with a bad one the list matches nothing.
     pub(super) fn of(patterns: &[&str]) -> Self {
-        let good = patterns.iter().filter(|text| compile(text).is_ok());
-        Self::new(good.map(|&text| text.to_owned()).collect()).unwrap_or_default()
+        Self {
+            patterns: patterns.iter().map(|&text| text.to_owned()).collect(),
+            set: Arc::default(),
+        }
+    }
+
+    fn set(&self) -> &GlobSet {
+        self.set
+            .get_or_init(|| set_of(&self.patterns).unwrap_or_default())
     }
 
     /// Whether any of the patterns matches the file or a folder it is in.
     #[must_use]
     pub fn matches(&self, path: &RepoPath) -> bool {
-        self.set.is_match(path.as_str())
+        self.set().is_match(path.as_str())
     }
 
     /// The patterns as they were written.
@@ -85,7 +92,7 @@ impl Globs {
 
     /// Whether the list would match source files of every language in every folder.
     pub(super) fn matches_everything(&self) -> bool {
-        PROBES.iter().all(|path| self.set.is_match(path))
+        PROBES.iter().all(|path| self.set().is_match(path))
     }
 }
 
@@ -107,6 +114,16 @@ impl TryFrom<Vec<String>> for Globs {
     fn try_from(patterns: Vec<String>) -> Result<Self, BadGlob> {
         Self::new(patterns)
     }
+}
+
+fn set_of(patterns: &[String]) -> Result<GlobSet, BadGlob> {
+    let mut set = GlobSet::builder();
+    for pattern in patterns {
+        for glob in compile(pattern)? {
+            set.add(glob);
+        }
+    }
+    set.build().map_err(|error| syntax(&error))
 }
 
 /// Turns a pattern into globs over whole paths: the thing itself, and everything below it.

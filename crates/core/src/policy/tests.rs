@@ -415,3 +415,19 @@ proptest! {
         }
     }
 }
+
+/// They are made ready when they are first asked, and then a bad one would match nothing.
+#[test]
+fn patterns_that_hold_without_a_configuration_are_good() {
+    let policy = Policy::default();
+    let floors = policy.risk.floors.iter().map(|floor| &floor.paths);
+    let own = [
+        &policy.review.generated,
+        &policy.review.vendored,
+        &policy.docs.paths,
+    ];
+    for globs in floors.chain(own) {
+        assert!(!globs.patterns().is_empty());
+        assert!(Globs::new(globs.patterns().to_vec()).is_ok(), "{globs:?}");
+    }
+}
