@@ -98,8 +98,11 @@ impl<'a> Run<'a> {
                 .receiver
                 .as_ref()
                 .is_none_or(|pattern| pattern.is_match(self.source_text(base.span)));
+            let mut conditions = sink.when.iter();
+            let holds =
+                conditions.all(|condition| self.holds_for(condition, Some((value, base)), state));
             let flows = self.reaching(rule, &sink, value, state);
-            if meant && !flows.is_empty() {
+            if meant && holds && !flows.is_empty() {
                 let text = self.short(span);
                 self.report(rule, span, &flows, &text, name);
             }

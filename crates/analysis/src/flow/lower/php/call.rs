@@ -85,6 +85,14 @@ impl Php<'_> {
             {
                 called(name_expr(function, "php://input"), Vec::new())
             }
+            // What was filtered while it was read.
+            ("filter_input", 3..) => {
+                let rest = arguments.split_off(2);
+                let read = called(name_expr(function, name), arguments);
+                let mut values = vec![expr(node, read)];
+                values.extend(rest.into_iter().map(|argument| argument.value));
+                call(node, name_expr(function, "filter_var"), values).kind
+            }
             ("header", 1..) => self.header(function, arguments),
             ("compact", _) => ExprKind::Map(
                 list.iter()
