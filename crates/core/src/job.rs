@@ -79,16 +79,22 @@ pub struct Ignore {
     pub reason: String,
 }
 
+impl Ignore {
+    /// Whether it speaks of a rule at a line.
+    #[must_use]
+    pub fn sets_aside(&self, rule: &str, line: u32) -> bool {
+        let mut patterns = self.rules.iter();
+        self.line == line && patterns.any(|pattern| is_named_by(rule, pattern))
+    }
+}
+
 impl SideReport {
     /// The reason to leave out a finding of a rule at a line, if somebody gave one.
     #[must_use]
     pub fn reason_to_ignore(&self, rule: &str, line: u32) -> Option<&str> {
-        let mut ignores = self.ignores.iter().filter(|ignore| ignore.line == line);
-        let named = |ignore: &&Ignore| {
-            let mut patterns = ignore.rules.iter();
-            patterns.any(|pattern| is_named_by(rule, pattern))
-        };
-        ignores.find(named).map(|ignore| ignore.reason.as_str())
+        let mut ignores = self.ignores.iter();
+        let own = ignores.find(|ignore| ignore.sets_aside(rule, line));
+        own.map(|ignore| ignore.reason.as_str())
     }
 }
 

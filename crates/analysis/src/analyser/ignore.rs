@@ -132,8 +132,6 @@ fn parse(comment: &str) -> Option<(Vec<String>, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pullmill_core::finding;
-
     use crate::language::Language;
 
     fn python(text: &str) -> Vec<Ignore> {
@@ -141,14 +139,9 @@ mod tests {
     }
 
     fn reason<'a>(ignores: &'a [Ignore], rule: &str, line: u32) -> Option<&'a str> {
-        let mut ignores = ignores.iter().filter(|ignore| ignore.line == line);
-        let named = |ignore: &&Ignore| {
-            ignore
-                .rules
-                .iter()
-                .any(|pattern| finding::is_named_by(rule, pattern))
-        };
-        ignores.find(named).map(|ignore| ignore.reason.as_str())
+        let mut ignores = ignores.iter();
+        let own = ignores.find(|ignore| ignore.sets_aside(rule, line));
+        own.map(|ignore| ignore.reason.as_str())
     }
 
     #[test]

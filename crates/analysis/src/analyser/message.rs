@@ -1,4 +1,4 @@
-//! Fills the names of a place into a rule's message.
+//! Fills the names of a place into what a rule says.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,23 @@ const LONGEST: usize = 60;
 
 /// Replaces every `{NAME}` by its value; names without a value vanish.
 pub(super) fn fill(template: &str, names: &BTreeMap<String, String>) -> String {
+    replace(template, |name| {
+        names
+            .get(name)
+            .map(|value| short(value))
+            .unwrap_or_default()
+    })
+}
+
+/// Replaces every `{NAME}` that has a value; what else stands in braces is code that the text shows.
+pub(super) fn fill_known(template: &str, names: &BTreeMap<String, String>) -> String {
+    replace(template, |name| {
+        let value = names.get(name).map(|value| short(value));
+        value.unwrap_or_else(|| format!("{{{name}}}"))
+    })
+}
+
+fn replace(template: &str, value: impl Fn(&str) -> String) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(open) = rest.find('{') {
@@ -14,12 +31,7 @@ pub(super) fn fill(template: &str, names: &BTreeMap<String, String>) -> String {
         text.push_str(before);
         match placeholder(after) {
             Some(name) => {
-                text.push_str(
-                    &names
-                        .get(name)
-                        .map(|value| short(value))
-                        .unwrap_or_default(),
-                );
+                text.push_str(&value(name));
                 rest = after.get(name.len() + 2..).unwrap_or_default();
             }
             None => {
@@ -72,5 +84,9 @@ mod tests {
         ]);
         assert_eq!(fill("`{A}` and {C}{} {", &names), "`x + y` and {} {");
         assert_eq!(fill("{B}", &names).chars().count(), 60);
+        assert_eq!(
+            fill_known("`{A}` and `${C}` {", &names),
+            "`x + y` and `${C}` {"
+        );
     }
 }

@@ -11,7 +11,7 @@ use pullmill_core::review::{Suppressed, SuppressedBy};
 use super::Settings;
 use super::ignore::ignores;
 use super::mask::Mask;
-use super::message::fill;
+use super::message::{fill, fill_known};
 use super::symbols::Symbols;
 use super::tried::MAX_BYTES;
 use crate::hit::Hit;
@@ -93,7 +93,7 @@ impl<'a> Side<'a> {
             cwe: rule.cwe.clone(),
             message: mask.words(&fill(&rule.message, &hit.names)),
             why: rule.why.clone(),
-            fix: rule.fix.clone(),
+            fix: mask.words(&fill_known(&rule.fix, &hit.names)),
             comment_line: None,
             path: hit
                 .steps

@@ -1,6 +1,5 @@
 //! What a review of a change looks like in each language: the pages under `docs/languages` are what the program prints.
-//!
-//! `PULLMILL_WRITE_PAGES=1 cargo nextest run -p pullmill --test review languages` writes them anew.
+//! Where one is not, the test leaves what is printed now beside the test's other files and says where.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +15,7 @@ const PAGES: [(&str, &str, &[&str]); 15] = [
         &[
             "bash/eval-of-argument",
             "bash/installer-piped",
-            "bash/clean-quoted-and-checked",
+            "bash/clean-variable-that-must-be-there",
         ],
     ),
     (
@@ -25,7 +24,7 @@ const PAGES: [(&str, &str, &[&str]); 15] = [
         &[
             "c/log-line-as-format",
             "c/name-copied-without-size",
-            "c/clean-bounded-copies",
+            "c/clean-realloc-kept-apart",
         ],
     ),
     (
@@ -184,8 +183,12 @@ fn page(name: &str, cases: &[&str]) -> String {
     let (mut base, mut head) = (Files::new(), Files::new());
     for case in cases {
         let (before, after) = sides(case);
-        base.extend(before);
-        head.extend(after);
+        for (all, own) in [(&mut base, before), (&mut head, after)] {
+            for (path, text) in own {
+                let other = all.insert(path, text);
+                assert!(other.is_none(), "{case} has a file of another case");
+            }
+        }
     }
     let folder = repository(&[&[("README.md", "# Shop\n")][..], &pairs(&base)].concat());
     for path in base.keys().filter(|path| !head.contains_key(*path)) {
@@ -226,18 +229,21 @@ fn page(name: &str, cases: &[&str]) -> String {
 
 #[test]
 fn the_pages_of_languages_are_what_is_printed() {
-    let is_writing = std::env::var_os("PULLMILL_WRITE_PAGES").is_some();
+    let now = Path::new(env!("CARGO_TARGET_TMPDIR")).join("languages");
+    fs::create_dir_all(&now).unwrap();
+    let mut stale = Vec::new();
     for (file, name, cases) in PAGES {
-        let path = root().join(format!("docs/languages/{file}.md"));
+        let file = format!("{file}.md");
         let page = page(name, cases);
-        if is_writing {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, &page).unwrap();
+        let kept = fs::read_to_string(root().join("docs/languages").join(&file));
+        if kept.unwrap_or_default() != page {
+            fs::write(now.join(&file), &page).unwrap();
+            stale.push(file);
         }
-        let kept = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            kept, page,
-            "docs/languages/{file}.md: PULLMILL_WRITE_PAGES=1 writes it"
-        );
     }
+    assert!(
+        stale.is_empty(),
+        "docs/languages: {stale:?} say something else than {}",
+        now.display()
+    );
 }
