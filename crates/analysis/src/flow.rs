@@ -1,6 +1,7 @@
 //! Data flow: follows untrusted values from where they come in to where they do harm.
 
 mod call;
+mod condition;
 mod container;
 mod eval;
 mod exec;
