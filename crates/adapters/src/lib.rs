@@ -7,5 +7,7 @@ pub mod blob;
 pub mod clock;
 pub mod forge;
 pub mod git;
+mod http;
+pub mod model;
 pub mod patch;
 pub mod store;

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::advice::is_from_model;
 use crate::change::{Change, FileChange, RepoPath};
 use crate::coverage::{FileCoverage, Outcome, SkipReason};
 use crate::docs::Renamed;
@@ -26,12 +27,12 @@ use crate::finding::{Agent, Finding};
 use crate::job::JobReport;
 use crate::policy::Policy;
 use crate::review::{
-    AgentEvidence, Callers, DependencyChange, Review, SCHEMA_VERSION, Subject, SubjectKind,
-    Summary, Suppressed,
+    AgentEvidence, Callers, Consulted, DependencyChange, Review, SCHEMA_VERSION, Subject,
+    SubjectKind, Summary, Suppressed,
 };
 use crate::{risk, verdict};
 
-pub use across::{DOWNGRADED, GONE_TESTS, LAYERS, LOOK_ALIKE};
+pub use across::{DOWNGRADED, GONE_TESTS, HIDDEN, LAYERS, LOOK_ALIKE};
 pub use merge::family;
 pub use names::{Names, New, names};
 
@@ -85,6 +86,39 @@ pub struct Analyses {
     pub callers: Vec<Callers>,
     /// What the reader should know about that.
     pub notes: Vec<String>,
+    /// What a model says, if one was asked; its findings are in `found`.
+    pub model: Option<Consulted>,
+}
+
+/// A change with everything that is known of it: it can be judged, and judged again when more is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assessed {
+    /// The change, with its hunks.
+    pub change: Change,
+    /// What became of its files.
+    pub analyses: Analyses,
+    /// How it is judged.
+    pub settings: Settings,
+}
+
+impl Assessed {
+    /// The judgement.
+    #[must_use]
+    pub fn review(&self) -> Review {
+        review(&self.change, &self.analyses, &self.settings)
+    }
+
+    /// The function or class that encloses a line at head.
+    #[must_use]
+    pub fn symbol_at(&self, path: &RepoPath, line: u32) -> Option<&str> {
+        let Some(Analysis::Report(report)) = self.analyses.files.get(path) else {
+            return None;
+        };
+        let symbols = report.head.as_ref()?.symbols.iter();
+        let around = symbols.filter(|one| (one.line..=one.end_line).contains(&line));
+        let nearest = around.min_by_key(|one| one.end_line.saturating_sub(one.line))?;
+        Some(&nearest.name)
+    }
 }
 
 /// What became of one file.
@@ -153,6 +187,7 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
         coverage,
         floors: settings.policy.floors(&files),
         notes,
+        model: analyses.model.clone(),
     };
     judge(parts, &analyses.incomplete, settings)
 }
@@ -180,6 +215,7 @@ pub fn scan(label: &str, analyses: &Analyses, settings: &Settings) -> Review {
         coverage: cover::of_scan(analyses),
         floors: Vec::new(),
         notes: Vec::new(),
+        model: None,
     };
     judge(parts, &analyses.incomplete, settings)
 }
@@ -194,6 +230,7 @@ struct Parts {
     coverage: Vec<FileCoverage>,
     floors: Vec<risk::Floor>,
     notes: Vec<String>,
+    model: Option<Consulted>,
 }
 
 fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review {
@@ -224,7 +261,7 @@ fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review
             "{most} of {} findings are shown, the worst first; all of them count for verdict and risk",
             findings.len()
         ));
-        findings.truncate(most);
+        keep(&mut findings, most);
     }
     Review {
         schema_version: SCHEMA_VERSION,
@@ -238,7 +275,23 @@ fn judge(mut parts: Parts, incomplete: &[String], settings: &Settings) -> Review
         agents,
         coverage: parts.coverage,
         notes: parts.notes,
+        model: parts.model,
     }
+}
+
+/// Leaves the worst. What a model says never takes the place of what a rule has found.
+fn keep(findings: &mut Vec<Finding>, most: usize) {
+    let ruled = findings
+        .iter()
+        .filter(|one| !is_from_model(&one.rule))
+        .count();
+    let mut room = most.saturating_sub(ruled);
+    findings.retain(|one| {
+        let is_kept = !is_from_model(&one.rule) || room > 0;
+        room -= usize::from(is_kept && is_from_model(&one.rule));
+        is_kept
+    });
+    findings.truncate(most);
 }
 
 fn evidence(

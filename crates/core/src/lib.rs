@@ -1,5 +1,6 @@
 //! What is true about a change and what should follow from it. No runtime, no input or output, no clock.
 
+pub mod advice;
 pub mod assemble;
 pub mod baseline;
 pub mod body;
@@ -23,8 +24,10 @@ pub mod keys;
 pub mod lockfiles;
 pub mod markdown;
 pub mod marker;
+pub mod models;
 pub mod owners;
 pub mod pace;
+pub mod pack;
 pub mod plan;
 pub mod policy;
 pub mod ports;
@@ -42,5 +45,6 @@ pub mod stream;
 pub mod strict;
 pub mod task;
 pub mod time;
+pub mod trial;
 pub mod untested;
 pub mod verdict;

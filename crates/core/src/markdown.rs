@@ -1,7 +1,10 @@
 //! The review as Markdown for a pull request. Untrusted text cannot mention, link, embed or break out of its place (T20, T21).
 
+mod consulted;
 pub mod neutral;
+pub mod rebuild;
 
+use crate::advice::is_from_model;
 use crate::change::Status;
 use crate::coverage::{self, Outcome};
 use crate::finding::{Finding, Severity};
@@ -25,13 +28,22 @@ const BODY: usize = 64_000;
 pub fn render(review: &Review) -> String {
     let mut page = Page::default();
     judgement(&mut page, review);
+    if let Some(model) = &review.model {
+        consulted::overview(&mut page, model);
+    }
     findings(&mut page, &review.findings);
     walkthrough(&mut page, review);
+    if let Some(model) = &review.model {
+        consulted::files(&mut page, model);
+    }
     api(&mut page, &review.summary.api);
     callers(&mut page, &review.summary.callers);
     dependencies(&mut page, &review.summary.dependencies);
     suppressed(&mut page, &review.suppressed);
     covered(&mut page, review);
+    if let Some(model) = &review.model {
+        consulted::account(&mut page, model);
+    }
     for note in review.notes.iter().take(MAX_REASONS) {
         page.paragraph(&format!("Note: {}", prose(note)));
     }
@@ -45,6 +57,9 @@ pub fn description(review: &Review, head: &str) -> String {
     let mut page = Page::default();
     page.paragraph("### What changes");
     page.paragraph(&prose(&review.summary.headline));
+    if let Some(model) = &review.model {
+        consulted::overview(&mut page, model);
+    }
     walkthrough(&mut page, review);
     api(&mut page, &review.summary.api);
     dependencies(&mut page, &review.summary.dependencies);
@@ -75,6 +90,9 @@ pub fn comment(finding: &Finding) -> String {
     about.extend(finding.cwe.iter().map(|cwe| format!("CWE-{cwe}")));
     about.push(format!("{} confidence", finding.confidence.word()));
     page.paragraph(&about.join(" · "));
+    if is_from_model(&finding.rule) && finding.suggestion.is_some() {
+        page.paragraph("A model suggests this: the file can still be parsed with it and no rule objects. Nobody has tried it.");
+    }
     page.out.truncate(page.out.trim_end().len());
     page.out
 }

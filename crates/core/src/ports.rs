@@ -5,6 +5,7 @@ pub mod batch;
 pub mod blob;
 pub mod clock;
 pub mod forge;
+pub mod model;
 pub mod queue;
 pub mod store;
 

@@ -1,5 +1,7 @@
 //! The result of a review: what changed, what was found, what was not looked at, and the judgement.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::change::{RepoPath, Status};
@@ -38,6 +40,9 @@ pub struct Review {
     pub coverage: Vec<FileCoverage>,
     /// What the reader should know about the review itself, e.g. findings beyond the cap.
     pub notes: Vec<String>,
+    /// What a model says of it, if one was asked.
+    #[serde(default)]
+    pub model: Option<Consulted>,
 }
 
 impl Review {
@@ -301,4 +306,156 @@ pub struct AgentEvidence {
     pub files: u32,
     /// Open findings it has.
     pub findings: u32,
+}
+
+/// What a model says of a change, and what that has cost. Its findings are among the others; their rules begin with `model.`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consulted {
+    /// What the change does and why it matters, a paragraph per question.
+    pub overview: Vec<String>,
+    /// What happens in each file.
+    pub files: BTreeMap<RepoPath, String>,
+    /// The models that answered, as the configuration calls them.
+    pub models: Vec<String>,
+    /// Questions that were paid for.
+    pub calls: u32,
+    /// Tokens that were sent.
+    pub tokens_in: u64,
+    /// Those of them that the provider had in its cache.
+    pub tokens_cached: u64,
+    /// Tokens that were answered.
+    pub tokens_out: u64,
+    /// What it has cost, in millionths of a US dollar.
+    pub cost_micro_usd: i64,
+    /// Claims that did not stand up to the code and were dropped.
+    pub dropped: u32,
+    /// Lines that the change wrote and no model has read.
+    pub unread: Vec<Unread>,
+}
+
+/// Lines of a file that no model has read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// The file.
+    pub path: RepoPath,
+    /// The lines at head; empty if the file has no lines that could be read.
+    pub lines: Vec<LineRange>,
+    /// Why.
+    pub reason: UnreadReason,
+}
+
+/// Lines in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LineRange {
+    /// The first.
+    pub first: u32,
+    /// The last.
+    pub last: u32,
+}
+
+/// Why no model has read something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadReason {
+    /// Made by a tool.
+    Generated,
+    /// Somebody else's code.
+    Vendored,
+    /// No text.
+    Binary,
+    /// The configuration leaves it out.
+    Ignored,
+    /// Larger than the limits.
+    TooLarge,
+    /// The content could not be had.
+    Unavailable,
+    /// One line is longer than a question may be.
+    LineTooLong,
+    /// More questions would be needed than may be asked.
+    NoRoom,
+    /// The money is spent.
+    Budget,
+    /// There was no usable answer.
+    NoAnswer,
+    /// The answer says nothing of it.
+    Unconfirmed,
+}
+
+impl UnreadReason {
+    /// Whether it was never meant to be read (decision 1).
+    #[must_use]
+    pub fn is_neutral(self) -> bool {
+        matches!(
+            self,
+            Self::Generated | Self::Vendored | Self::Binary | Self::Ignored
+        )
+    }
+
+    /// The words shown to people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Generated => "generated",
+            Self::Vendored => "vendored",
+            Self::Binary => "binary",
+            Self::Ignored => "ignored by configuration",
+            Self::TooLarge => "too large",
+            Self::Unavailable => "content unavailable",
+            Self::LineTooLong => "a line too long for the model",
+            Self::NoRoom => "more calls needed than allowed",
+            Self::Budget => "out of budget",
+            Self::NoAnswer => "no usable answer",
+            Self::Unconfirmed => "the answer says nothing of it",
+        }
+    }
+}
+
+impl Unread {
+    /// E.g. `12–14, 20`; empty for a file without lines.
+    #[must_use]
+    pub fn line_words(&self) -> String {
+        let ranges = self
+            .lines
+            .iter()
+            .map(|range| match range.first == range.last {
+                true => range.first.to_string(),
+                false => format!("{}–{}", range.first, range.last),
+            });
+        let ranges: Vec<String> = ranges.collect();
+        ranges.join(", ")
+    }
+
+    /// How many lines.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.lines
+            .iter()
+            .map(|range| range.last - range.first + 1)
+            .sum()
+    }
+}
+
+impl Consulted {
+    /// E.g. "2 calls of sonnet, 12,345 tokens sent (2,000 cached), 1,200 answered, 0.0550 USD".
+    #[must_use]
+    pub fn cost_words(&self) -> String {
+        let calls = match self.calls {
+            1 => "1 call".to_owned(),
+            calls => format!("{calls} calls"),
+        };
+        let models = match self.models.is_empty() {
+            true => String::new(),
+            false => format!(" of {}", self.models.join(", ")),
+        };
+        let cached = match self.tokens_cached {
+            0 => String::new(),
+            cached => format!(" ({cached} cached)"),
+        };
+        format!(
+            "{calls}{models}, {} tokens sent{cached}, {} answered, {}",
+            self.tokens_in,
+            self.tokens_out,
+            crate::models::Money(self.cost_micro_usd)
+        )
+    }
 }

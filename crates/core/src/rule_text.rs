@@ -1,6 +1,6 @@
 //! What a rule says of itself that no file of rules holds, because it looks at more than one file.
 
-use crate::assemble::{DOWNGRADED, GONE_TESTS, LAYERS, LOOK_ALIKE};
+use crate::assemble::{DOWNGRADED, GONE_TESTS, HIDDEN, LAYERS, LOOK_ALIKE};
 use crate::docs::finding as docs;
 use crate::duplicates::DUPLICATED;
 use crate::finding::{Agent, Confidence, Finding, Location, Severity};
@@ -29,13 +29,14 @@ pub struct RuleText {
 }
 
 /// All rules that look at a whole change.
-pub const ALL: [RuleText; 10] = [
+pub const ALL: [RuleText; 11] = [
     DOWNGRADED,
     LOOK_ALIKE,
     DRIFTED,
     DUPLICATED,
     LAYERS,
     GONE_TESTS,
+    HIDDEN,
     UNFOLLOWED,
     docs::RENAMED,
     docs::GONE,

@@ -3,6 +3,8 @@
 pub mod agents;
 mod attempt;
 mod breaker;
+pub mod consult;
+pub mod desk;
 pub mod effects;
 mod error;
 mod follow;

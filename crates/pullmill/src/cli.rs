@@ -4,6 +4,7 @@ mod app;
 mod backup;
 mod baseline;
 mod config;
+mod consult;
 mod demo;
 mod dlq;
 mod doctor;

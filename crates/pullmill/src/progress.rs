@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pullmill_engine::consult::Listener;
 
 /// Work shorter than this shows nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -51,5 +52,57 @@ fn bar(total: u64) -> ProgressBar {
     match ProgressStyle::with_template("reviewing {bar:32} {pos}/{len} files") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+/// Shows how far the answers of models have come.
+#[derive(Debug)]
+pub struct Asking {
+    bar: Option<ProgressBar>,
+}
+
+impl Asking {
+    /// Shows nothing ever if `is_shown` is false.
+    #[must_use]
+    pub fn new(is_shown: bool) -> Self {
+        let bar = is_shown.then(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            let bar = ProgressBar::with_draw_target(None, target);
+            let template = "asking models: {msg} of {prefix} answered, {bytes} so far {spinner}";
+            match ProgressStyle::with_template(template) {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+        });
+        Self { bar }
+    }
+
+    /// Takes the line away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Listener for Asking {
+    fn begin(&self, questions: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(questions.to_string());
+            bar.set_message("0");
+        }
+    }
+
+    fn received(&self, bytes: usize) {
+        if let Some(bar) = &self.bar {
+            bar.inc(bytes as u64);
+        }
+    }
+
+    fn done(&self) {
+        if let Some(bar) = &self.bar {
+            let done: u32 = bar.message().parse().unwrap_or(0);
+            bar.set_message((done + 1).to_string());
+        }
     }
 }

@@ -7,6 +7,7 @@ mod moved;
 mod nearby;
 mod other_tools;
 mod plan;
+pub mod redact;
 pub mod settings;
 pub mod submitted;
 pub mod tree;
@@ -17,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits, Stopped};
 use pullmill_adapters::git;
-use pullmill_core::assemble::{self, Analyses, Analysis};
+use pullmill_core::assemble::{self, Analyses, Analysis, Assessed};
 use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::coverage::SkipReason;
 use pullmill_core::finding::Finding;
@@ -105,14 +106,14 @@ impl Reviewer {
         self.analyzer.stop();
     }
 
-    /// Reviews one change, and what stands around it if that can be seen. Takes in what the reports of other tools say of it.
-    pub fn review(
+    /// Looks at one change, and at what stands around it if that can be seen. Takes in what the reports of other tools say of it.
+    pub fn look(
         &self,
         change: &Change,
         around: Option<Around<'_>>,
         reports: &[PathBuf],
         progress: &Progress,
-    ) -> Result<Review, Failure> {
+    ) -> Result<Analyses, Failure> {
         let theirs = reports.iter().map(|path| other_tools::read(path, change));
         let theirs: Vec<Vec<Finding>> = theirs.collect::<Result<_, Failure>>()?;
         let plan = Plan::of(change, &self.settings.policy);
@@ -128,7 +129,17 @@ impl Reviewer {
                 analyses.found.extend(found);
             }
         }
-        Ok(self.judge(change, &analyses))
+        Ok(analyses)
+    }
+
+    /// A change with what was found, ready to be judged.
+    #[must_use]
+    pub fn assessed(&self, change: Change, analyses: Analyses) -> Assessed {
+        Assessed {
+            change,
+            analyses,
+            settings: self.judging.clone(),
+        }
     }
 
     /// Compares the change with what stands around it. What cannot be read there is said and fails nothing.
@@ -215,7 +226,8 @@ impl Reviewer {
         assemble::review(change, analyses, &self.judging)
     }
 
-    fn analyse(
+    /// Analyses files as they are given.
+    pub fn analyse(
         &self,
         jobs: Vec<Job>,
         progress: &Progress,

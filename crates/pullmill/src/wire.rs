@@ -2,6 +2,7 @@
 
 pub mod address;
 mod local;
+pub mod models;
 mod store;
 
 use std::collections::BTreeSet;

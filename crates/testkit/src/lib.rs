@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod chance;
 pub mod clock;
+pub mod models;
 pub mod moto;
 pub mod postgres;
 pub mod queue;

@@ -17,8 +17,8 @@ use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::forge::{ForgeError, RepoRef};
 use serde_json::{Value, json};
 
+pub use crate::http::AddressError;
 pub use auth::{AppKey, KeyError};
-pub use http::AddressError;
 
 use answer::Failed;
 use auth::{Scope, Tokens};

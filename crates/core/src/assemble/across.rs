@@ -2,10 +2,12 @@
 
 pub(super) mod dependencies;
 mod gone_tests;
+mod hidden;
 mod layers;
 
 pub use dependencies::{DOWNGRADED, LOOK_ALIKE};
 pub use gone_tests::GONE_TESTS;
+pub use hidden::HIDDEN;
 pub use layers::LAYERS;
 
 use super::place::Places;
@@ -23,6 +25,7 @@ pub(super) fn found(
 ) -> (Vec<Finding>, Vec<Suppressed>) {
     let mut found = analyses.found.clone();
     found.extend(gone_tests::find(files, analyses));
+    found.extend(hidden::find(files, analyses));
     found.extend(dependencies::find(analyses));
     found.extend(layers::find(analyses, &policy.layers));
     found.retain(|one| policy.is_rule_on(&one.rule, &one.location.path));

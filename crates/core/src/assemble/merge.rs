@@ -2,12 +2,14 @@
 //!
 //! Two findings are near-duplicates if they come from different rules, are in the same file, start on the same line or
 //! one lies inside the other (within ten lines), and name the same weakness: a CWE family in common, or no CWE on
-//! either side and the same category. Kept is, in this order: the higher severity, the higher confidence, the one with
-//! a path from source to sink, the smaller rule id. What was left out is counted in the review's notes.
+//! either side and the same category. Kept is, in this order: a rule's before a model's, which must not put another text in
+//! the place of what is certain; the higher severity, the higher confidence, the one with a path from source to sink, the
+//! smaller rule id. What was left out is counted in the review's notes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::advice::is_from_model;
 use crate::finding::{Finding, Location};
 
 const MAX_LINES: u32 = 10;
@@ -56,6 +58,7 @@ pub(super) fn near_duplicates(findings: &mut Vec<Finding>) -> usize {
 
 fn preference(one: &Finding) -> impl Ord + use<'_> {
     (
+        is_from_model(&one.rule),
         Reverse(one.severity),
         Reverse(one.confidence),
         one.path.is_empty(),

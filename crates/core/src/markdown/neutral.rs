@@ -16,7 +16,11 @@ const SPLIT: &str = "<!-- -->";
 /// One line of prose. What stands in backticks becomes code; everything else is plain text without links or mentions.
 #[must_use]
 pub fn prose(text: &str) -> String {
-    let text = clip(&one_line(text), MAX_PROSE);
+    span(&clip(&one_line(text), MAX_PROSE))
+}
+
+/// As [`prose`], of any length and with blanks at the ends.
+pub(super) fn span(text: &str) -> String {
     let pieces: Vec<&str> = text.split('`').collect();
     let mut out = String::new();
     for (index, piece) in pieces.iter().enumerate() {
@@ -65,7 +69,7 @@ pub fn block(text: &str, path: &RepoPath) -> String {
         .take(MAX_BLOCK_LINES)
         .map(|line| {
             let tabs = line.replace('\t', "    ");
-            clip(&visible(&tabs), MAX_BLOCK_COLUMNS)
+            clip(&unspoken(&visible(&tabs)), MAX_BLOCK_COLUMNS)
         })
         .collect();
     if text.lines().count() > MAX_BLOCK_LINES {
@@ -76,7 +80,47 @@ pub fn block(text: &str, path: &RepoPath) -> String {
     format!("{fence}{}\n{body}\n{fence}", language(path))
 }
 
-fn plain(out: &mut String, text: &str) {
+/// Whether other programs that read comments could take a line for a command of theirs, such as `/approve` or `bors r+`.
+#[must_use]
+pub fn is_command(line: &str) -> bool {
+    let line = line.trim_start();
+    let word: String = line
+        .chars()
+        .take_while(|one| !one.is_whitespace())
+        .collect();
+    let is_slash = line
+        .strip_prefix('/')
+        .is_some_and(|rest| rest.starts_with(|one: char| one.is_alphabetic()));
+    is_slash || BOTS.contains(&word.trim_end_matches([':', ',']).to_lowercase().as_str())
+}
+
+/// Bots that listen to their name without a mention.
+const BOTS: [&str; 6] = ["bors", "homu", "rultor", "jenkins", "retest", "copybara"];
+
+/// A line of code that no other program takes for a command: the sign or letter that would make it one is replaced by its look-alike.
+#[must_use]
+pub fn unspoken(line: &str) -> String {
+    if !is_command(line) {
+        return line.to_owned();
+    }
+    let start = line.len() - line.trim_start().len();
+    let (blanks, rest) = line.split_at(start);
+    match rest.strip_prefix('/') {
+        Some(rest) => format!("{blanks}\u{2044}{rest}"),
+        None => format!("{blanks}· {rest}"),
+    }
+}
+
+/// Prose that begins a line: as [`prose`], and no other program takes it for a command.
+#[must_use]
+pub fn opening(text: &str) -> String {
+    match is_command(text) {
+        true => format!("{SPLIT}{}", prose(text)),
+        false => prose(text),
+    }
+}
+
+pub(super) fn plain(out: &mut String, text: &str) {
     let mut characters = text.chars().peekable();
     let mut word = String::new();
     while let Some(character) = characters.next() {

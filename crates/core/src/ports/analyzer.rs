@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::assemble::BaselineEntry;
+use crate::assemble::{Assessed, BaselineEntry};
 use crate::change::{Change, RepoPath};
-use crate::review::Review;
+use crate::job::{Job, JobReport};
 
 /// Code that somebody submitted for a review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +63,22 @@ pub enum AnalyzerError {
 #[async_trait]
 pub trait Analyzer: Send + Sync {
     /// Reviews a submission.
-    async fn review(&self, submission: Submission) -> Result<Review, AnalyzerError>;
+    async fn review(&self, submission: Submission) -> Result<Assessed, AnalyzerError>;
 
     /// Reviews a change of a repository. Its files have their texts but no hunks yet, and text that is none is found to be so here.
-    async fn review_change(&self, change: Change, ground: Ground) -> Result<Review, AnalyzerError>;
+    async fn review_change(
+        &self,
+        change: Change,
+        ground: Ground,
+    ) -> Result<Assessed, AnalyzerError>;
+
+    /// Analyses files as they are given; `None` for one whose analysis was stopped.
+    async fn analyse(
+        &self,
+        jobs: Vec<Job>,
+        ground: Ground,
+    ) -> Result<Vec<Option<JobReport>>, AnalyzerError>;
+
+    /// The text with every secret in it masked; the number of its lines stays. It leaves for others only so (T24).
+    fn redact(&self, path: &RepoPath, text: &str) -> String;
 }

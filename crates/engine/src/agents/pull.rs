@@ -89,7 +89,7 @@ impl PullAgent {
         let agents = agents_for(&input, &ground, &pull, &compared, &owners);
         ground.declined.clone_from(&input.declined);
         let review = match self.analyzer.review_change(change, ground).await {
-            Ok(review) => review,
+            Ok(assessed) => assessed.review(),
             Err(error @ AnalyzerError::Unavailable(_)) => return Err(fault(&error)),
             Err(error @ AnalyzerError::Broken(_)) => {
                 return Err(Outcome::Failed(error.to_string()));

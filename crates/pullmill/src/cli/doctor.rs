@@ -104,7 +104,8 @@ async fn analysis() -> Seen {
         files: vec![file],
     };
     let begun = Instant::now();
-    match ChildReviews::new(1).review(submission).await {
+    let assessed = ChildReviews::new(1).review(submission).await;
+    match assessed.map(|assessed| assessed.review()) {
         Ok(review) if review.findings.is_empty() => Seen::Bad(format!(
             "the analysis found nothing where there is something: {:?}",
             review.coverage

@@ -11,6 +11,7 @@ use pullmill_adapters::patch::{self, PatchError};
 use pullmill_core::change::Change;
 use pullmill_core::policy;
 
+use super::consult::{self, ModelArgs};
 use super::failure::{Failure, Status};
 use super::fix_docs;
 use super::output::OutputArgs;
@@ -45,6 +46,8 @@ pub struct ReviewArgs {
     #[arg(long, conflicts_with = "patch")]
     fix_docs: bool,
     #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -55,6 +58,7 @@ const MAX_PATCH: u64 = 256 << 20;
 pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
     let terminal = args.output.terminal();
     let progress = Progress::new(terminal.shows_progress);
+    let models = args.models.open()?;
     // The children start while git reads.
     let analyzer = session::start(common.limits())?;
     let source = Source::open(args)?;
@@ -70,9 +74,14 @@ pub fn run(args: &ReviewArgs, common: &Common) -> Result<ExitCode, Failure> {
         source.change(&wanted)?
     };
     let around = source.around(&change);
-    let review = reviewer.review(&change, around, &args.sarif_in, &progress)?;
+    let analyses = reviewer.look(&change, around, &args.sarif_in, &progress)?;
+    let mut assessed = reviewer.assessed(change, analyses);
+    if let Some(models) = &models {
+        consult::consult(&mut assessed, models, &reviewer, terminal.shows_progress)?;
+    }
+    let review = assessed.review();
     if args.fix_docs {
-        fix_docs::apply(around, &review)?;
+        fix_docs::apply(source.around(&assessed.change), &review)?;
     }
     args.output.print(&review, &terminal)
 }

@@ -1,6 +1,7 @@
 //! The review for terminals: the judgement first, then what changed, what was found, and what was not looked at.
 
 mod frame;
+mod model;
 mod paper;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,9 @@ pub fn render(review: &Review, style: &TextStyle) -> String {
     let mut paper = Paper::new(style);
     judgement(&mut paper, review);
     risk(&mut paper, review);
+    if let Some(model) = &review.model {
+        model::overview(&mut paper, model);
+    }
     components(&mut paper, review);
     walkthrough(&mut paper, review);
     api(&mut paper, &review.summary.api);
@@ -61,6 +65,9 @@ pub fn render(review: &Review, style: &TextStyle) -> String {
     }
     suppressed(&mut paper, &review.suppressed);
     not_assessed(&mut paper, review);
+    if let Some(model) = &review.model {
+        model::account(&mut paper, model);
+    }
     notes(&mut paper, &review.notes);
     paper.finish()
 }

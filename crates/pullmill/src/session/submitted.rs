@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use pullmill_adapters::analyzer::child::Limits;
 use pullmill_adapters::git::{self, hunks};
+use pullmill_core::assemble::Assessed;
 use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
+use pullmill_core::job::{Job, JobReport};
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground, Submission, SubmittedFile};
-use pullmill_core::review::Review;
 use tokio::sync::Semaphore;
 
+use super::redact;
 use super::settings::{self, Overrides, Settings};
 use super::{Reviewer, read_limits};
 use crate::cli::Failure;
@@ -56,11 +58,12 @@ impl ChildReviews {
         idle.push(Idle { ground, reviewer });
     }
 
-    async fn run(
+    /// Has a reviewer that is set up for a ground do something.
+    async fn run<T: Send + 'static>(
         &self,
         ground: Ground,
-        change: impl FnOnce(&Reviewer) -> Change + Send + 'static,
-    ) -> Result<Review, AnalyzerError> {
+        work: impl FnOnce(&Reviewer) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, AnalyzerError> {
         let place = self.places.acquire().await;
         let _place = place.map_err(|error| AnalyzerError::Broken(error.to_string()))?;
         let reviewer = match self.idle(&ground) {
@@ -69,14 +72,11 @@ impl ChildReviews {
         };
         let mut guard = StopOnDrop(Some(Arc::clone(&reviewer)));
         let working = Arc::clone(&reviewer);
-        let review = tokio::task::spawn_blocking(move || {
-            working.review(&change(&working), None, &[], &Progress::new(false))
-        });
-        let review = review.await;
+        let done = tokio::task::spawn_blocking(move || work(&working)).await;
         guard.0 = None;
         self.give_back(ground, reviewer);
-        match review {
-            Ok(Ok(review)) => Ok(review),
+        match done {
+            Ok(Ok(done)) => Ok(done),
             Ok(Err(failure)) => Err(broken(failure)),
             Err(error) => Err(AnalyzerError::Unavailable(error.to_string())),
         }
@@ -96,22 +96,45 @@ impl Drop for StopOnDrop {
 
 #[async_trait]
 impl Analyzer for ChildReviews {
-    async fn review(&self, submission: Submission) -> Result<Review, AnalyzerError> {
-        self.run(Ground::default(), move |_| as_change(&submission))
-            .await
+    async fn review(&self, submission: Submission) -> Result<Assessed, AnalyzerError> {
+        self.run(Ground::default(), move |reviewer| {
+            let change = as_change(&submission);
+            assess(reviewer, change)
+        })
+        .await
     }
 
     async fn review_change(
         &self,
         mut change: Change,
         ground: Ground,
-    ) -> Result<Review, AnalyzerError> {
-        self.run(ground, |reviewer| {
+    ) -> Result<Assessed, AnalyzerError> {
+        self.run(ground, move |reviewer| {
             git::complete(&mut change, &read_limits(&reviewer.settings.policy.limits));
-            change
+            assess(reviewer, change)
         })
         .await
     }
+
+    async fn analyse(
+        &self,
+        jobs: Vec<Job>,
+        ground: Ground,
+    ) -> Result<Vec<Option<JobReport>>, AnalyzerError> {
+        let reports = self.run(ground, move |reviewer| {
+            reviewer.analyse(jobs, &Progress::new(false))
+        });
+        Ok(reports.await?.into_iter().map(Result::ok).collect())
+    }
+
+    fn redact(&self, path: &RepoPath, text: &str) -> String {
+        redact::text(path, text)
+    }
+}
+
+fn assess(reviewer: &Reviewer, change: Change) -> Result<Assessed, Failure> {
+    let analyses = reviewer.look(&change, None, &[], &Progress::new(false))?;
+    Ok(reviewer.assessed(change, analyses))
 }
 
 fn broken(failure: Failure) -> AnalyzerError {

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::TIMES;
 use super::answer::{self, Failed};
-use super::http::{AddressError, Ask, Http};
+use super::http::{Ask, Http};
+use crate::http::AddressError;
 
 /// An App that was made. Its secrets are never shown.
 pub struct Created {

@@ -1,0 +1,1 @@
+//! Consulting scripted models.

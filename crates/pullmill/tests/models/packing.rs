@@ -1,0 +1,1 @@
+//! What is read of large changes through small windows.

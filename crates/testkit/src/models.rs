@@ -1,0 +1,347 @@
+//! A provider of models on loopback that says what a test wants it to say, in the words of Anthropic, OpenAI or Google.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// A question as it came in.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The path, which says in whose words it is.
+    pub path: String,
+    /// Headers, in small letters.
+    pub headers: Vec<(String, String)>,
+    /// The whole of it.
+    pub body: Value,
+    /// What the model is to do.
+    pub system: String,
+    /// What it is to do it with.
+    pub content: String,
+}
+
+impl Asked {
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(own, _)| own == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The files that are shown.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let lines = self.content.lines().filter_map(|line| line.strip_prefix("### "));
+        lines.filter_map(|line| Some(line.rsplit_once(" (")?.0.to_owned())).collect()
+    }
+
+    /// An answer that confirms every file that is shown and finds nothing.
+    #[must_use]
+    pub fn honest(&self) -> Value {
+        let files = self.files();
+        let files = files.iter().map(|path| json!({"path": path, "what": "Changes what it does."}));
+        json!({
+            "overview": "It changes what the program does when it is asked to.",
+            "files": files.collect::<Vec<_>>(), "findings": [],
+        })
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// These words, to their end.
+    Say(String),
+    /// These words, and the limit of the answer is reached.
+    Cut(String),
+    /// Nothing: the model refuses.
+    Refuse,
+    /// Another status, with headers and a body.
+    Status(u16, Vec<(&'static str, String)>, String),
+    /// Exactly these bytes behind a status of success, as this type.
+    Raw(&'static str, Vec<u8>),
+    /// Half of these words, and then the connection is closed.
+    Break(String),
+    /// Nothing ever, not even a status.
+    Hang,
+    /// A beginning, and then nothing ever.
+    Stall,
+    /// Words without an end.
+    Endless,
+}
+
+/// Says what is answered.
+pub type Script = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
+
+/// The provider. It ends with the test.
+pub struct ModelServer {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ModelServer {
+    /// Starts on a free port.
+    ///
+    /// # Panics
+    /// If there is no port.
+    #[must_use]
+    pub fn start(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (asked, ends) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let script: Script = Arc::new(script);
+        let thread = {
+            let (asked, ends) = (Arc::clone(&asked), Arc::clone(&ends));
+            std::thread::spawn(move || {
+                for stream in listener.incoming().flatten() {
+                    if ends.load(Ordering::Acquire) {
+                        return;
+                    }
+                    let (asked, ends) = (Arc::clone(&asked), Arc::clone(&ends));
+                    let script = Arc::clone(&script);
+                    std::thread::spawn(move || {
+                        // A client that goes away is no failure of the server.
+                        let _ = serve(stream, &script, &asked, &ends);
+                    });
+                }
+            })
+        };
+        Self {
+            address,
+            asked,
+            ends,
+            thread: Some(thread),
+        }
+    }
+
+    /// Where it is, e.g. `http://127.0.0.1:4711`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything that was asked so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A configuration in which this is the only provider, in the words of `kind`, with one model, `scripted`, of a window.
+    #[must_use]
+    pub fn config(&self, kind: &str, window: u32) -> String {
+        let root = if kind == "openai" { "/v1" } else { "" };
+        format!(
+            "[tiers]\nfast = [\"scripted\"]\nbalanced = [\"scripted\"]\ndeep = [\"scripted\"]\n\
+             [limits]\nretries = 0\n\
+             [providers.scripted]\nkind = \"{kind}\"\nendpoint = \"{}{root}\"\n\
+             [models.scripted]\nprovider = \"scripted\"\nid = \"scripted-1\"\nwindow = {window}\n\
+             usd = {{ input = 3.0, output = 15.0, cache_read = 0.3, cache_write = 3.75 }}\n\
+             source = \"a test\"\ndate = \"2026-01-01\"\ntokens = 1.0\n",
+            self.url()
+        )
+    }
+}
+
+impl Drop for ModelServer {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Release);
+        // It waits for a connection; one more lets it see the end.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    script: &Script,
+    all: &Mutex<Vec<Asked>>,
+    ends: &AtomicBool,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let asked = read(&mut reader)?;
+    all.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
+    let wire = Wire::of(&asked.path);
+    let reply = script(&asked);
+    let mut stream = stream;
+    match reply {
+        Reply::Say(text) => stream.write_all(&whole(&wire.events(&asked, &text, "done"))),
+        Reply::Cut(text) => stream.write_all(&whole(&wire.events(&asked, &text, "length"))),
+        Reply::Refuse => stream.write_all(&whole(&wire.events(&asked, "", "refused"))),
+        Reply::Status(status, headers, body) => {
+            let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+        }
+        Reply::Raw(kind, bytes) => {
+            let length = bytes.len();
+            write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n")?;
+            stream.write_all(&bytes)
+        }
+        Reply::Break(text) => {
+            let bytes = whole(&wire.events(&asked, &text, "done"));
+            stream.write_all(&bytes[..bytes.len() / 2])
+        }
+        Reply::Hang => wait(ends),
+        Reply::Stall => {
+            stream.write_all(BEGIN)?;
+            wait(ends)
+        }
+        Reply::Endless => {
+            stream.write_all(BEGIN)?;
+            let piece = wire.piece("and so on and so on ");
+            loop {
+                stream.write_all(piece.as_bytes())?;
+            }
+        }
+    }
+}
+
+const BEGIN: &[u8] =
+    b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
+
+/// Waits for the end of the test, or of a minute.
+fn wait(ends: &AtomicBool) -> std::io::Result<()> {
+    for _ in 0..600 {
+        if ends.load(Ordering::Acquire) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn whole(events: &str) -> Vec<u8> {
+    [BEGIN, events.as_bytes()].concat()
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Asked> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_lowercase(), value.trim().to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let length = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |places: &[&str]| {
+        let found = places.iter().find_map(|place| body.pointer(place)?.as_str());
+        found.unwrap_or_default().to_owned()
+    };
+    let content = match body.pointer("/messages/1") {
+        Some(_) => text(&["/messages/1/content"]),
+        None => text(&["/messages/0/content", "/contents/0/parts/0/text"]),
+    };
+    let system = text(&["/system/0/text", "/messages/0/content", "/systemInstruction/parts/0/text"]);
+    Ok(Asked {
+        path,
+        headers,
+        body,
+        system,
+        content,
+    })
+}
+
+/// Whose words.
+#[derive(Clone, Copy)]
+enum Wire {
+    Anthropic,
+    OpenAi,
+    Gemini,
+}
+
+impl Wire {
+    fn of(path: &str) -> Self {
+        match path {
+            path if path.ends_with("/messages") => Self::Anthropic,
+            path if path.contains("GenerateContent") => Self::Gemini,
+            _ => Self::OpenAi,
+        }
+    }
+
+    fn piece(self, text: &str) -> String {
+        let piece = match self {
+            Self::Anthropic => json!({
+                "type": "content_block_delta", "index": 0,
+                "delta": {"type": "input_json_delta", "partial_json": text},
+            }),
+            Self::OpenAi => json!({"choices": [{"index": 0, "delta": {"content": text}}]}),
+            Self::Gemini => json!({"candidates": [{"content": {"parts": [{"text": text}]}}]}),
+        };
+        format!("data: {piece}\n\n")
+    }
+
+    fn events(self, asked: &Asked, text: &str, stop: &str) -> String {
+        // A token has about four letters.
+        let sent = (asked.system.len() + asked.content.len()) / 4;
+        let (cached, answered) = (asked.system.len() / 8, text.len() / 4);
+        let characters: Vec<char> = text.chars().collect();
+        let pieces = characters.chunks(40).map(|some| self.piece(&some.iter().collect::<String>()));
+        let pieces: String = pieces.collect();
+        match self {
+            Self::Anthropic => {
+                let stop = match stop {
+                    "length" => "max_tokens",
+                    "refused" => "refusal",
+                    _ => "tool_use",
+                };
+                let start = json!({"type": "message_start", "message": {"id": "msg_1", "usage": {
+                    "input_tokens": sent - cached, "cache_read_input_tokens": cached, "cache_creation_input_tokens": 0,
+                    "output_tokens": 1,
+                }}});
+                let delta = json!({
+                    "type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": answered},
+                });
+                format!(
+                    "event: message_start\ndata: {start}\n\nevent: ping\ndata: {{\"type\": \"ping\"}}\n\n{pieces}\
+                     data: {delta}\n\ndata: {{\"type\": \"message_stop\"}}\n\n"
+                )
+            }
+            Self::OpenAi => {
+                let stop = match stop {
+                    "length" => "length",
+                    "refused" => "content_filter",
+                    _ => "stop",
+                };
+                let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": stop}]});
+                let usage = json!({"choices": [], "usage": {
+                    "prompt_tokens": sent, "completion_tokens": answered,
+                    "prompt_tokens_details": {"cached_tokens": cached},
+                }});
+                format!("{pieces}data: {last}\n\ndata: {usage}\n\ndata: [DONE]\n\n")
+            }
+            Self::Gemini => {
+                let stop = match stop {
+                    "length" => "MAX_TOKENS",
+                    "refused" => "SAFETY",
+                    _ => "STOP",
+                };
+                let last = json!({
+                    "candidates": [{"content": {"parts": [{"text": ""}]}, "finishReason": stop}],
+                    "usageMetadata": {
+                        "promptTokenCount": sent, "cachedContentTokenCount": cached, "candidatesTokenCount": answered,
+                    },
+                    "responseId": "resp-1",
+                });
+                format!("{pieces}data: {last}\n\n")
+            }
+        }
+    }
+}
