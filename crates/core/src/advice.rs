@@ -1,5 +1,6 @@
 //! What a model says of a change: its form, how it is read however badly it is written, and how it is held against the code.
 
+mod carry;
 mod language;
 mod repair;
 mod schema;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::finding::{Agent, Confidence, Severity};
 
+pub use carry::carry;
 pub use schema::{compact, schema_of};
 pub use verify::{Dropped, PREFIX, Verified, is_from_model, verify};
 
@@ -107,6 +109,7 @@ impl Advice {
     pub fn read(text: &str) -> Result<Read, Unusable> {
         let (object, is_cut) = repair::object(text)?;
         let overview = object.get("overview").and_then(Value::as_str);
+        let overview = overview.or(is_cut.then_some(""));
         let overview = overview.ok_or(Unusable::Lacks("overview"))?;
         let files = object.get("files").and_then(Value::as_array);
         let findings = object.get("findings").and_then(Value::as_array);

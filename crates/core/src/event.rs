@@ -102,6 +102,12 @@ pub struct About {
     /// The comment that began the conversation at a line which the comment is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<u64>,
+    /// The file whose line the comment stands at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The line at head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 /// What was sent.

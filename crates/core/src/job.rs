@@ -66,6 +66,8 @@ pub struct SideReport {
     pub dependencies: Vec<Dependency>,
     /// Its ignore comments, in order of appearance.
     pub ignores: Vec<Ignore>,
+    /// Places where its parser made no sense of it.
+    pub syntax_errors: u32,
 }
 
 /// A comment that sets findings of a line aside, with the reason that it gives.

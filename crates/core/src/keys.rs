@@ -208,6 +208,37 @@ pub fn breaker(provider: &str) -> Key {
     Key::new(format!("T#-#PROVIDER#{provider}"), "BREAKER")
 }
 
+/// A counter of money; what it counts is named by operators and forges in numbers and checked names.
+#[must_use]
+pub fn budget(tenant: &TenantId, scope: &str, id: &str, period: &str) -> Key {
+    Key::new(format!("T#{tenant}#BUDGET#{scope}#{id}"), period)
+}
+
+/// A call of a model that was paid for.
+#[must_use]
+pub fn cost(tenant: &TenantId, id: &ExecutionId, call: &str) -> Key {
+    Key::new(execution_partition(tenant, id), format!("COST#{call}"))
+}
+
+/// Where the calls of a day are listed.
+#[must_use]
+pub fn costs_of(tenant: &TenantId, at: Timestamp) -> String {
+    let text = at.to_string();
+    format!("T#{tenant}#COST#{}", text.get(..10).unwrap_or_default())
+}
+
+/// A model's answer to a question of an execution; the digest is of hexadecimal digits.
+#[must_use]
+pub fn answer(tenant: &TenantId, id: &ExecutionId, digest: &str) -> Key {
+    Key::new(execution_partition(tenant, id), format!("ANSWER#{digest}"))
+}
+
+/// A model's answer to a question that others may ask; the digest is of hexadecimal digits.
+#[must_use]
+pub fn cached(tenant: &TenantId, digest: &str) -> Key {
+    Key::new(format!("T#{tenant}#CACHE#{digest}"), "M")
+}
+
 /// A security record.
 #[must_use]
 pub fn security(tenant: &TenantId, at: Timestamp, id: &str) -> Key {

@@ -4,6 +4,8 @@ pub mod edits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::advice::is_from_model;
+use crate::change::RepoPath;
 use crate::docs;
 use crate::effect::{Annotation, Check, Conclusion, Content, InlineComment, Level};
 use crate::finding::{Agent, Finding, Severity};
@@ -85,33 +87,12 @@ fn comments(
     shown: &Shown,
     mark: impl Fn(&str) -> String,
 ) -> Option<Content> {
-    let places: BTreeMap<_, _> = files
-        .iter()
-        .map(|file| (&file.path, CommentableLines::of(&file.hunks)))
-        .collect();
+    let places = places(files);
     let comment = |finding: &Finding| {
-        let lines = places.get(&finding.location.path)?;
-        let mut body = markdown::comment(finding);
-        // A suggestion takes the place of the line it is said at, so it is said there or not at all (GH6).
-        let suggestion = finding.suggestion.as_ref().filter(|suggestion| {
-            lines.is_shown(suggestion.line) && markdown::is_showable(&suggestion.text)
-        });
-        if let Some(suggestion) = suggestion {
-            body.push_str("\n\n");
-            body.push_str(&markdown::suggestion(&suggestion.text));
-        }
-        let wanted = suggestion.map(|suggestion| suggestion.line);
-        let wanted = wanted
-            .or(finding.comment_line)
-            .unwrap_or(finding.location.line);
-        let line = match lines.is_shown(wanted) {
-            true => wanted,
-            false => lines.nearest(wanted)?,
-        };
+        let comment = inline(finding, &places)?;
         Some(InlineComment {
-            path: finding.location.path.clone(),
-            line,
-            body: format!("{body}\n\n{}", mark(&finding.fingerprint)),
+            body: format!("{}\n\n{}", comment.body, mark(&finding.fingerprint)),
+            ..comment
         })
     };
     let is_new = |finding: &&Finding| {
@@ -121,8 +102,11 @@ fn comments(
         };
         is_asked && (shown.is_said_again || !shown.threads.contains_key(&finding.fingerprint))
     };
-    let new = review.findings.iter().filter(is_new);
-    let comments: Vec<InlineComment> = new.filter_map(comment).take(MAX_COMMENTS).collect();
+    let mut new: Vec<&Finding> = review.findings.iter().filter(is_new).collect();
+    // What is certain comes first: a model must not crowd it out.
+    new.sort_by_key(|finding| is_from_model(&finding.rule));
+    let comments = new.into_iter().filter_map(comment).take(MAX_COMMENTS);
+    let comments: Vec<InlineComment> = comments.collect();
     if comments.is_empty() {
         return None;
     }
@@ -135,6 +119,62 @@ fn comments(
     Some(Content::Review {
         body: format!("{count} new {noun} at {}.", head.short()),
         comments,
+    })
+}
+
+/// Suggestions that somebody asked for, at the lines they are about; those that no line can be shown for are left out.
+#[must_use]
+pub fn improvements(findings: &[Finding], head: &Sha, files: &[ComparedFile]) -> Option<Content> {
+    let places = places(files);
+    let comments = findings.iter().filter(|one| one.suggestion.is_some());
+    let comments = comments
+        .filter_map(|finding| inline(finding, &places))
+        .take(MAX_COMMENTS);
+    let comments: Vec<InlineComment> = comments.collect();
+    let noun = if comments.len() == 1 {
+        "improvement"
+    } else {
+        "improvements"
+    };
+    (!comments.is_empty()).then(|| Content::Review {
+        body: format!("{} suggested {noun} at {}.", comments.len(), head.short()),
+        comments,
+    })
+}
+
+type Places<'a> = BTreeMap<&'a RepoPath, CommentableLines>;
+
+fn places(files: &[ComparedFile]) -> Places<'_> {
+    let places = files.iter();
+    places
+        .map(|file| (&file.path, CommentableLines::of(&file.hunks)))
+        .collect()
+}
+
+/// A finding at the line it is said at, with its suggestion.
+fn inline(finding: &Finding, places: &Places<'_>) -> Option<InlineComment> {
+    let lines = places.get(&finding.location.path)?;
+    let mut body = markdown::comment(finding);
+    // A suggestion takes the place of the line it is said at, so it is said there or not at all (GH6).
+    let suggestion = finding.suggestion.as_ref().filter(|suggestion| {
+        lines.is_shown(suggestion.line) && markdown::is_showable(&suggestion.text)
+    });
+    if let Some(suggestion) = suggestion {
+        body.push_str("\n\n");
+        body.push_str(&markdown::suggestion(&suggestion.text));
+    }
+    let wanted = suggestion.map(|suggestion| suggestion.line);
+    let wanted = wanted
+        .or(finding.comment_line)
+        .unwrap_or(finding.location.line);
+    let line = match lines.is_shown(wanted) {
+        true => wanted,
+        false => lines.nearest(wanted)?,
+    };
+    Some(InlineComment {
+        path: finding.location.path.clone(),
+        line,
+        body,
     })
 }
 

@@ -1,8 +1,11 @@
 //! What is answered to commands. Whatever others wrote is made harmless.
 
+use std::collections::BTreeSet;
+
 use crate::event::comment::{COMMANDS, Misread, Permission};
 use crate::markdown::neutral::{code, prose};
 use crate::policy::{FILE_NAME, Policy, Problem};
+use crate::review::Unread;
 use crate::risk::Risk;
 use crate::verdict::Verdict;
 
@@ -112,6 +115,34 @@ pub fn needs_model(word: &str) -> String {
         "{} needs a model, and none is set up here. `/pullmill help` lists what works without.",
         code(word)
     )
+}
+
+/// What a model answered, which is Markdown that can do nothing, and what it did not see.
+#[must_use]
+pub fn words(markdown: &str, unread: &[Unread]) -> String {
+    let mut out = markdown.to_owned();
+    let lines: u32 = unread.iter().map(Unread::count).sum();
+    if lines > 0 {
+        let files: BTreeSet<&str> = unread.iter().map(|one| one.path.as_str()).collect();
+        let named: Vec<String> = files.iter().take(5).map(|path| code(path)).collect();
+        let lines = count(usize::try_from(lines).unwrap_or(usize::MAX), "line");
+        out.push_str(&format!(
+            "\n\nNot seen by the model: {lines} of {}",
+            named.join(", ")
+        ));
+        if files.len() > named.len() {
+            out.push_str(&format!(" and {} more files", files.len() - named.len()));
+        }
+        out.push('.');
+    }
+    out.push_str("\n\n_A model wrote this; nobody has checked it._");
+    out
+}
+
+/// Why a model gave no answer.
+#[must_use]
+pub fn no_answer(why: &str) -> String {
+    format!("There is no answer: {}.", prose(why))
 }
 
 /// What is not there yet.

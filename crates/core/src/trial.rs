@@ -92,7 +92,10 @@ fn stands(report: &JobReport) -> bool {
         }
         _ => false,
     };
-    is_read(base) && is_read(head) && head.findings.iter().all(is_known)
+    is_read(base)
+        && is_read(head)
+        && head.syntax_errors <= base.syntax_errors
+        && head.findings.iter().all(is_known)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Agents do the steps. They get values and give values; what follows from them is decided elsewhere.
 
+pub mod advise;
 pub mod cleanup;
 pub mod command;
 pub mod docs;
 pub mod pull;
+mod reading;
 pub mod snippet;
 
 use async_trait::async_trait;

@@ -3,11 +3,12 @@
 
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::StreamExt as _;
 use futures_util::stream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use pullmill_core::advice::{Advice, Read, Unusable, Verified, is_from_model, schema_of, verify};
 use pullmill_core::assemble::Assessed;
 use pullmill_core::change::RepoPath;
@@ -20,17 +21,29 @@ use pullmill_core::time::Monotonic;
 
 use crate::desk::{Desk, Part, Question, Unanswered};
 
-/// What a review's question begins with.
+/// What questions begin with.
 const REVIEW: &str = include_str!("prompts/review.md");
+const IMPROVE: &str = include_str!("prompts/improve.md");
 /// Questions that are out at a time.
 const AT_ONCE: usize = 4;
 /// Files that are named to every question when there are several questions.
 const MAX_NAMED: usize = 60;
 
+/// What models are to do with a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Say what it does and what is wrong with it.
+    Review,
+    /// Say how it gets better.
+    Improve,
+}
+
 /// How models are asked about a change.
 pub struct Consulting<'a> {
     /// Where.
     pub desk: &'a Desk,
+    /// What for.
+    pub task: Task,
     /// What takes secrets out of texts.
     pub clean: Clean<'a>,
     /// When no further question is asked.
@@ -91,12 +104,16 @@ pub async fn consult(assessed: &Assessed, how: &Consulting<'_>) -> Consultation 
         Ok((questions, unread)) => {
             said.unread = unread;
             how.listener.begin(questions.len());
-            let asked = stream::iter(&questions).map(|(pass, question)| async move {
-                let answered = read_answer(question, how).await;
-                how.listener.done();
-                (pass, answered)
+            let asked = questions.iter().map(|(pass, question)| {
+                let answer = async move {
+                    let answered = read_answer(question, how).await;
+                    how.listener.done();
+                    (pass, answered)
+                };
+                answer.boxed()
             });
-            let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
+            let asked: Vec<_> = asked.collect();
+            let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
             for (pass, answered) in answers {
                 said.take(pass, answered, assessed);
             }
@@ -117,11 +134,9 @@ fn questions(
     let desk = how.desk;
     let limits = &desk.catalogue.limits;
     let risk = review.risk.score;
-    let no_model =
-        || Unanswered::NoModel("no provider of the configured models has a key here".to_owned());
     // Which tier is right depends on how much there is, and that is counted by the tier's own model; one look is enough.
     let usual = desk.catalogue.tier(Work::Review { risk }, 0);
-    let (name, _) = desk.first(usual).ok_or_else(no_model)?;
+    let (name, _) = desk.first(usual).ok_or_else(Unanswered::nobody)?;
     let size = |name: &str| {
         let lines = assessed
             .change
@@ -134,14 +149,17 @@ fn questions(
             .fold(0, u32::saturating_add)
     };
     let tier = desk.catalogue.tier(Work::Review { risk }, size(name));
-    let (name, entry) = desk.first(tier).ok_or_else(no_model)?;
+    let (name, entry) = desk.first(tier).ok_or_else(Unanswered::nobody)?;
     let schema = Schema {
         name: "review",
         json: schema_of::<Advice>(),
     };
     let build = |parts: Vec<Part>| Question {
         tier,
-        system: REVIEW.to_owned(),
+        system: match how.task {
+            Task::Review => REVIEW.to_owned(),
+            Task::Improve => IMPROVE.to_owned(),
+        },
         parts,
         schema: Some(schema.clone()),
     };
@@ -263,6 +281,9 @@ async fn ask_once(question: &Question, how: &Consulting<'_>) -> Result<Result<Re
     Ok(match Advice::read(&answer.text) {
         Ok(mut read) => {
             read.is_cut |= answer.stop == Stop::Length;
+            if !read.is_cut {
+                how.desk.keep(&answered).await;
+            }
             Ok(read)
         }
         Err(unusable) => Err(bad(unusable)),

@@ -1,6 +1,7 @@
 //! Asks models: chooses, pays before each call, falls back, waits and remembers. Whoever wants an answer asks here, and cannot
 //! ask without paying (AI2, AI5, AI6).
 
+pub mod ledger;
 pub mod purse;
 pub mod question;
 
@@ -9,10 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pullmill_core::breaker::BreakerLaw;
 use pullmill_core::models::{Catalogue, Entry, Money, Tier};
 use pullmill_core::ports::clock::{self, Clock};
 use pullmill_core::ports::model::{Answer, Ask, Model, ModelError, Progress, Reservation};
 
+use crate::Ports;
+use ledger::{Ledger, Payer};
 pub use purse::Purse;
 pub use question::{Part, Question};
 
@@ -55,6 +59,8 @@ pub trait Account: Send + Sync {
     /// Puts down what became of the call that was reserved last under its name. A call that nobody knows the cost of stays
     /// charged with the worst.
     async fn settle(&self, call: &Call, outcome: Result<(&Answer, Money), &ModelError>);
+    /// Keeps an answer that was of use, for whoever asks the same.
+    async fn keep(&self, call: &Call, answer: &Answer);
 }
 
 /// What was spent at a desk.
@@ -81,6 +87,7 @@ pub struct Answered {
     pub answer: Answer,
     /// The marks that stood around what others wrote.
     pub mark: String,
+    call: Call,
 }
 
 /// Why there is no answer.
@@ -98,6 +105,48 @@ pub enum Unanswered {
     /// Answers are played back, and this one is not there.
     #[error("there is no recorded answer to this question ({0})")]
     Unrecorded(String),
+}
+
+impl Unanswered {
+    /// No provider can be asked.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::NoModel("no provider of the configured models has a key here".to_owned())
+    }
+}
+
+/// Models, and what is known of them.
+#[derive(Clone)]
+pub struct Models {
+    /// What is known.
+    pub catalogue: Arc<Catalogue>,
+    /// Who answers.
+    pub model: Arc<dyn Model>,
+}
+
+/// Opens desks on accounts in records.
+#[derive(Clone)]
+pub struct Desks {
+    models: Models,
+    ports: Ports,
+    law: BreakerLaw,
+}
+
+impl Desks {
+    /// For these models and these records.
+    #[must_use]
+    pub fn new(models: Models, ports: Ports, law: BreakerLaw) -> Self {
+        Self { models, ports, law }
+    }
+
+    /// A desk on the account of an execution.
+    #[must_use]
+    pub fn open(&self, payer: Payer) -> Desk {
+        let Models { catalogue, model } = self.models.clone();
+        let clock = Arc::clone(&self.ports.clock);
+        let ledger = Ledger::new(self.ports.clone(), self.law.clone(), catalogue.caps, payer);
+        Desk::new(catalogue, model, clock, Box::new(ledger))
+    }
 }
 
 /// Where models are asked, on one account.
@@ -201,8 +250,7 @@ impl Desk {
         let mut budget = None;
         let candidates = self.candidates(question.tier);
         if candidates.is_empty() {
-            let why = "no provider of the configured models has a key here";
-            return Err(Unanswered::NoModel(why.to_owned()));
+            return Err(Unanswered::nobody());
         }
         for (name, entry) in candidates {
             let max_output = entry.output(&self.catalogue.limits);
@@ -230,7 +278,7 @@ impl Desk {
             };
             if let Some(answer) = self.account.recall(&call).await {
                 self.count_in(name, None);
-                return Ok(Answered { answer, mark });
+                return Ok(Answered { answer, mark, call });
             }
             let ask = Ask {
                 model: name.to_owned(),
@@ -241,7 +289,7 @@ impl Desk {
                 name: call.name.clone(),
             };
             match self.try_model(&call, &ask, entry, progress).await {
-                Ok(answer) => return Ok(Answered { answer, mark }),
+                Ok(answer) => return Ok(Answered { answer, mark, call }),
                 Err(Tried::Budget(cap)) => budget = budget.or(Some(cap)),
                 Err(Tried::Unrecorded(name)) => return Err(Unanswered::Unrecorded(name)),
                 Err(Tried::Failed(why)) => failures.push(format!("{name}: {why}")),
@@ -251,6 +299,11 @@ impl Desk {
             Some(cap) => Unanswered::Budget(cap),
             None => Unanswered::Failed(failures.join("; ")),
         })
+    }
+
+    /// Keeps an answer that was of use, for whoever asks the same in the next days.
+    pub async fn keep(&self, answered: &Answered) {
+        self.account.keep(&answered.call, &answered.answer).await;
     }
 
     /// Asks one model, again if it asks to wait or has a fault that passes.

@@ -223,7 +223,7 @@ impl Round<'_> {
             input["command"] = json!({
                 "line": command, "comment": about.comment_id, "thread": about.thread,
                 "is_at_line": envelope.event_type == "pull_request_review_comment",
-                "user": about.sender_id, "login": about.sender,
+                "user": about.sender_id, "login": about.sender, "path": about.path, "at": about.line,
             });
             input["latest"] = self.latest(&envelope.tenant).await?;
         }

@@ -69,12 +69,14 @@ pub fn comment_command() -> Plan {
         Kind::Labels,
         Kind::Resolve,
         Kind::Description,
+        Kind::Review,
     ];
     for step in &mut plan.steps {
         step.name = StepName::constant("command");
         step.agent = command_agent();
         step.queue = QueueName::constant("commands");
-        step.time_limit = Duration::from_secs(120);
+        // Models take their time.
+        step.time_limit = Duration::from_secs(600);
     }
     plan
 }

@@ -39,7 +39,7 @@ impl Owner {
         {
             return Ok(Self::Server(socket.clone(), place.clone()));
         }
-        let (engine, _) = wire::engine(place, reviews, None).await?;
+        let (engine, _) = wire::engine(place, reviews, None, None).await?;
         let secrets = Secrets::default();
         let door = Arc::new(Door::new(engine, secrets, true, CancellationToken::new()));
         let router = http::router(Arc::clone(&door));

@@ -21,11 +21,13 @@ use pullmill_core::pace::PaceLaw;
 use pullmill_core::plan::Plan;
 use pullmill_core::ports::clock::Clock;
 use pullmill_engine::agents::Agent;
+use pullmill_engine::agents::advise::Advisors;
 use pullmill_engine::agents::cleanup::CleanupAgent;
 use pullmill_engine::agents::command::CommandAgent;
 use pullmill_engine::agents::docs::DocsAgent;
 use pullmill_engine::agents::pull::PullAgent;
 use pullmill_engine::agents::snippet::SnippetAgent;
+use pullmill_engine::desk::{Desks, Models};
 use pullmill_engine::effects::marker_key;
 use pullmill_engine::{Engine, Forge, Ports, Settings, workflow};
 use rustix::fs::Mode;
@@ -73,11 +75,12 @@ pub struct GitHubAddress {
     pub reconcile: Duration,
 }
 
-/// Opens a place and puts an engine on it. `reviews` is how many run at a time; without a forge no pull request is reviewed.
+/// Opens a place and puts an engine on it. `reviews` is how many run at a time; without a forge no pull request is reviewed, and without models none is asked.
 pub async fn engine(
     place: &Place,
     reviews: usize,
     forge: Option<ForgeAddress>,
+    models: Option<Models>,
 ) -> Result<(Engine, Option<Watched>), Failure> {
     keep_private();
     let ports = ports(place).await?;
@@ -97,18 +100,24 @@ pub async fn engine(
             (forge, Some(watched))
         }
     };
-    let agent: Arc<dyn Agent> = Arc::new(PullAgent::new(
+    let advisors = models.map(|models| {
+        let law = Settings::default().breaker;
+        Advisors::new(Desks::new(models, ports.clone(), law), analyzer.clone())
+    });
+    let agent = PullAgent::new(
         Arc::clone(&forge.read),
         analyzer,
         Arc::clone(&ports.blobs),
         forge.markers.clone(),
-    ));
+    );
+    let agent: Arc<dyn Agent> = Arc::new(agent.with_models(advisors.clone()));
     plans.extend(forge_plans());
-    let commands: Arc<dyn Agent> = Arc::new(CommandAgent::new(
+    let commands = CommandAgent::new(
         Arc::clone(&forge.read),
         Arc::clone(&ports.blobs),
         forge.markers.clone(),
-    ));
+    );
+    let commands: Arc<dyn Agent> = Arc::new(commands.with_models(advisors));
     agents.push((workflow::command_agent(), commands));
     let docs: Arc<dyn Agent> = Arc::new(DocsAgent::new(
         Arc::clone(&forge.read),

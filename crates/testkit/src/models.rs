@@ -36,15 +36,22 @@ impl Asked {
     /// The files that are shown.
     #[must_use]
     pub fn files(&self) -> Vec<String> {
-        let lines = self.content.lines().filter_map(|line| line.strip_prefix("### "));
-        lines.filter_map(|line| Some(line.rsplit_once(" (")?.0.to_owned())).collect()
+        let lines = self
+            .content
+            .lines()
+            .filter_map(|line| line.strip_prefix("### "));
+        lines
+            .filter_map(|line| Some(line.rsplit_once(" (")?.0.to_owned()))
+            .collect()
     }
 
     /// An answer that confirms every file that is shown and finds nothing.
     #[must_use]
     pub fn honest(&self) -> Value {
         let files = self.files();
-        let files = files.iter().map(|path| json!({"path": path, "what": "Changes what it does."}));
+        let files = files
+            .iter()
+            .map(|path| json!({"path": path, "what": "Changes what it does."}));
         json!({
             "overview": "It changes what the program does when it is asked to.",
             "files": files.collect::<Vec<_>>(), "findings": [],
@@ -130,7 +137,10 @@ impl ModelServer {
     /// Everything that was asked so far.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// A configuration in which this is the only provider, in the words of `kind`, with one model, `scripted`, of a window.
@@ -168,7 +178,9 @@ fn serve(
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let asked = read(&mut reader)?;
-    all.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
+    all.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(asked.clone());
     let wire = Wire::of(&asked.path);
     let reply = script(&asked);
     let mut stream = stream;
@@ -177,13 +189,22 @@ fn serve(
         Reply::Cut(text) => stream.write_all(&whole(&wire.events(&asked, &text, "length"))),
         Reply::Refuse => stream.write_all(&whole(&wire.events(&asked, "", "refused"))),
         Reply::Status(status, headers, body) => {
-            let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let headers: String = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect();
             let length = body.len();
-            write!(stream, "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+            write!(
+                stream,
+                "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+            )
         }
         Reply::Raw(kind, bytes) => {
             let length = bytes.len();
-            write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n")?;
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+            )?;
             stream.write_all(&bytes)
         }
         Reply::Break(text) => {
@@ -237,19 +258,27 @@ fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Asked> {
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
     let length = headers.iter().find(|(name, _)| name == "content-length");
-    let length = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+    let length = length
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let text = |places: &[&str]| {
-        let found = places.iter().find_map(|place| body.pointer(place)?.as_str());
+        let found = places
+            .iter()
+            .find_map(|place| body.pointer(place)?.as_str());
         found.unwrap_or_default().to_owned()
     };
     let content = match body.pointer("/messages/1") {
         Some(_) => text(&["/messages/1/content"]),
         None => text(&["/messages/0/content", "/contents/0/parts/0/text"]),
     };
-    let system = text(&["/system/0/text", "/messages/0/content", "/systemInstruction/parts/0/text"]);
+    let system = text(&[
+        "/system/0/text",
+        "/messages/0/content",
+        "/systemInstruction/parts/0/text",
+    ]);
     Ok(Asked {
         path,
         headers,
@@ -293,7 +322,9 @@ impl Wire {
         let sent = (asked.system.len() + asked.content.len()) / 4;
         let (cached, answered) = (asked.system.len() / 8, text.len() / 4);
         let characters: Vec<char> = text.chars().collect();
-        let pieces = characters.chunks(40).map(|some| self.piece(&some.iter().collect::<String>()));
+        let pieces = characters
+            .chunks(40)
+            .map(|some| self.piece(&some.iter().collect::<String>()));
         let pieces: String = pieces.collect();
         match self {
             Self::Anthropic => {

@@ -13,7 +13,7 @@ use super::ignore::ignores;
 use super::mask::Mask;
 use super::message::{fill, fill_known};
 use super::symbols::Symbols;
-use super::tried::MAX_BYTES;
+use super::tried::{self, MAX_BYTES};
 use crate::hit::Hit;
 use crate::measure::Test;
 use crate::source::Source;
@@ -50,6 +50,7 @@ impl<'a> Side<'a> {
             imports: imports::of(self.source),
             dependencies: dependencies::of(self.source, self.path),
             ignores: ignores(self.source),
+            syntax_errors: tried::errors(self.source),
         };
         for hit in distinct(hits) {
             let finding = self.finding(&hit, &mask);

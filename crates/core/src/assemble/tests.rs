@@ -91,6 +91,7 @@ fn side(findings: Vec<Finding>) -> SideReport {
         imports: Vec::new(),
         dependencies: Vec::new(),
         ignores: Vec::new(),
+        syntax_errors: 0,
     }
 }
 

@@ -35,8 +35,19 @@ pub enum Command {
     Config,
     /// Show the commands.
     Help,
-    /// What only a model can do.
-    NeedsModel(&'static str),
+    /// Answer a question; only a model can.
+    Ask {
+        /// Whose view is wanted.
+        agent: Option<String>,
+        /// The question.
+        question: String,
+    },
+    /// Suggest how lines get better; only a model can.
+    Improve,
+    /// Write the entry of a change log; only a model can.
+    Changelog,
+    /// Suggest tests that are missing; only a model can.
+    Tests,
     /// What is not there yet.
     Missing(&'static str),
 }
@@ -84,6 +95,9 @@ pub enum Misread {
         "there is no agent `{0}`; there are `security`, `bugs`, `architecture`, `tests` and `docs`"
     )]
     NoAgent(String),
+    /// It asks nothing.
+    #[error("`ask` needs a question: `/pullmill ask why is this safe?`")]
+    NoQuestion,
     /// It does not say why.
     #[error(
         "`ignore` needs a reason: `/pullmill ignore -- why`, in the conversation about the finding"
@@ -144,10 +158,26 @@ pub const COMMANDS: [(&str, Permission, &str); 17] = [
     ),
     ("config", Permission::Read, "the settings that hold here"),
     ("help", Permission::Read, "this list"),
-    ("improve", Permission::Write, "needs a model"),
-    ("ask", Permission::Write, "needs a model"),
-    ("changelog", Permission::Write, "needs a model"),
-    ("tests", Permission::Write, "needs a model"),
+    (
+        "ask [@agent] question",
+        Permission::Write,
+        "answer a question about the change, or about the line it is asked at; needs a model",
+    ),
+    (
+        "improve",
+        Permission::Write,
+        "suggest how lines of the change get better; needs a model",
+    ),
+    (
+        "tests",
+        Permission::Write,
+        "suggest tests that are missing; needs a model",
+    ),
+    (
+        "changelog",
+        Permission::Write,
+        "write an entry for the change log; needs a model",
+    ),
     (
         "replay",
         Permission::Admin,
@@ -185,10 +215,10 @@ pub fn parse(line: &str) -> Result<Command, Misread> {
         "labels" => alone("labels", Command::Labels),
         "config" => alone("config", Command::Config),
         "describe" => alone("describe", Command::Describe),
-        "improve" => Ok(Command::NeedsModel("improve")),
-        "ask" => Ok(Command::NeedsModel("ask")),
-        "changelog" => Ok(Command::NeedsModel("changelog")),
-        "tests" => Ok(Command::NeedsModel("tests")),
+        "improve" => alone("improve", Command::Improve),
+        "ask" => ask(rest),
+        "changelog" => alone("changelog", Command::Changelog),
+        "tests" => alone("tests", Command::Tests),
         "docs" => alone("docs", Command::Docs),
         "approve" => Ok(Command::Missing("approve")),
         "deploy" => Ok(Command::Missing("deploy")),
@@ -207,6 +237,27 @@ fn review(rest: &str) -> Result<Command, Misread> {
         agents.push(name);
     }
     Ok(Command::Review { agents })
+}
+
+fn ask(rest: &str) -> Result<Command, Misread> {
+    let (agent, question) = match rest.strip_prefix('@') {
+        Some(named) => {
+            let (name, question) = named.split_once([' ', '\t']).unwrap_or((named, ""));
+            let name = name.to_ascii_lowercase();
+            if !AGENTS.contains(&name.as_str()) {
+                return Err(Misread::NoAgent(name.chars().take(40).collect()));
+            }
+            (Some(name), question.trim())
+        }
+        None => (None, rest),
+    };
+    match question.is_empty() {
+        true => Err(Misread::NoQuestion),
+        false => Ok(Command::Ask {
+            agent,
+            question: question.to_owned(),
+        }),
+    }
 }
 
 fn ignore(rest: &str) -> Result<Command, Misread> {
@@ -277,7 +328,22 @@ mod tests {
             read("/pullmill reviw"),
             Err(Misread::Unknown("reviw".to_owned()))
         );
-        assert_eq!(read("/pullmill ask why?"), Ok(Command::NeedsModel("ask")));
+        let asks = |agent: Option<&str>, question: &str| {
+            Ok(Command::Ask {
+                agent: agent.map(str::to_owned),
+                question: question.to_owned(),
+            })
+        };
+        assert_eq!(read("/pullmill ask why?"), asks(None, "why?"));
+        assert_eq!(
+            read("/pullmill ask @Security is it safe?"),
+            asks(Some("security"), "is it safe?")
+        );
+        assert_eq!(read("/pullmill ask @docs"), Err(Misread::NoQuestion));
+        assert_eq!(
+            read("/pullmill ask @root why"),
+            Err(Misread::NoAgent("root".to_owned()))
+        );
     }
 
     proptest! {

@@ -62,6 +62,8 @@ strict_structs! {
         id: Option<u64>,
         body: Option<String>,
         in_reply_to_id: Option<u64>,
+        path: Option<String>,
+        line: Option<u64>,
     }
     CheckRun {
         pull_requests: Vec<PullRequest>,
@@ -194,6 +196,8 @@ fn about(wire: &Wire) -> About {
         thread: command
             .and(wire.comment.as_ref())
             .and_then(|one| one.in_reply_to_id),
+        path: command.and(comment).and_then(|one| one.path.clone()),
+        line: command.and(comment).and_then(|one| one.line),
         command: command.map(str::to_owned),
     }
 }

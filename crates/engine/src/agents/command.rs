@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pullmill_core::assemble::BaselineEntry;
-use pullmill_core::change::RepoPath;
+use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::decided::Choice;
 use pullmill_core::effect::{CommentRef, Content, Earned, pull_name};
 use pullmill_core::event::Asked;
@@ -12,8 +12,10 @@ use pullmill_core::event::comment::{self, Command, Permission};
 use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::policy;
+use pullmill_core::ports::analyzer::Ground;
 use pullmill_core::ports::blob::{BlobRef, Blobs};
-use pullmill_core::ports::forge::{Fetched, ForgeRead, Pull, PullRef, User, Wanted};
+use pullmill_core::ports::forge::{ComparedFile, Fetched, ForgeRead, Pull, PullRef, User, Wanted};
+use pullmill_core::posting;
 use pullmill_core::reply;
 use pullmill_core::review::Review;
 use pullmill_core::risk::Risk;
@@ -23,8 +25,12 @@ use pullmill_core::verdict::Verdict;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::advise::Advisors;
 use super::pull::{failed, read_review};
+use super::reading::read_change;
 use super::{Agent, Work};
+use crate::consult::Task;
+use crate::consult::text::Wanted as WantedWords;
 
 /// Largest configuration that is read.
 const MAX_CONFIG: u64 = policy::MAX_BYTES as u64;
@@ -33,11 +39,17 @@ const MAX_SETTLED: usize = 50;
 /// How our labels of risk begin.
 const RISK: &str = "risk: ";
 
+/// What questions of commands begin with.
+const ASK: &str = include_str!("../prompts/ask.md");
+const CHANGELOG: &str = include_str!("../prompts/changelog.md");
+const TESTS: &str = include_str!("../prompts/tests.md");
+
 /// Carries out commands.
 pub struct CommandAgent {
     forge: Arc<dyn ForgeRead>,
     blobs: Arc<dyn Blobs>,
     markers: MarkerKey,
+    advisors: Option<Advisors>,
 }
 
 /// What the lane hands over.
@@ -56,6 +68,9 @@ struct Said {
     is_at_line: bool,
     user: u64,
     login: String,
+    /// The file whose line it stands at, and the line.
+    path: Option<String>,
+    at: Option<u64>,
 }
 
 /// What the last review gave.
@@ -69,6 +84,7 @@ struct Latest {
 
 /// A command with everything it is about.
 struct Case<'a> {
+    work: &'a Work,
     pull_ref: &'a PullRef,
     pull: &'a Pull,
     said: &'a Said,
@@ -83,7 +99,14 @@ impl CommandAgent {
             forge,
             blobs,
             markers,
+            advisors: None,
         }
+    }
+
+    /// The same agent, which also asks models.
+    #[must_use]
+    pub fn with_models(self, advisors: Option<Advisors>) -> Self {
+        Self { advisors, ..self }
     }
 
     async fn carry_out(&self, work: &Work) -> Result<Outcome, Outcome> {
@@ -112,6 +135,7 @@ impl CommandAgent {
         }
         let pull = self.forge.pull(&pull_ref).await.map_err(failed)?;
         let case = Case {
+            work,
             name: pull_name(&work.execution.tenant, &pull_ref),
             pull_ref: &pull_ref,
             pull: &pull,
@@ -137,7 +161,10 @@ impl CommandAgent {
     async fn run_command(&self, case: &Case<'_>, command: Command) -> Result<Follows, Outcome> {
         Ok(match command {
             Command::Help => case.reply(reply::help()),
-            Command::NeedsModel(word) => case.reply(reply::needs_model(word)),
+            Command::Ask { agent, question } => self.ask(case, agent.as_deref(), &question).await?,
+            Command::Changelog => self.words(case, "changelog", CHANGELOG, None).await?,
+            Command::Tests => self.words(case, "tests", TESTS, None).await?,
+            Command::Improve => self.improve(case).await?,
             Command::Missing(word) => case.reply(reply::missing(word)),
             Command::ExplainRisk => case.reply(match case.latest {
                 Some(latest) => reply::explain_risk(&latest.verdict, &latest.risk, &latest.head),
@@ -189,6 +216,83 @@ impl CommandAgent {
                 self.ignore(case, finding.as_deref(), &reason).await?
             }
         })
+    }
+
+    /// Answers a question; one at a line is about that line's file.
+    async fn ask(
+        &self,
+        case: &Case<'_>,
+        agent: Option<&str>,
+        question: &str,
+    ) -> Result<Follows, Outcome> {
+        let mut asked = question.to_owned();
+        if let (Some(path), Some(line)) = (&case.said.path, case.said.at) {
+            asked = format!("At line {line} of {path}: {asked}");
+        }
+        if let Some(agent) = agent {
+            asked = format!("In the view of somebody who looks after {agent}: {asked}");
+        }
+        self.words(case, "ask", ASK, Some(&asked)).await
+    }
+
+    /// Has a model say something about the change, in the conversation in which it was asked for.
+    async fn words(
+        &self,
+        case: &Case<'_>,
+        word: &str,
+        prompt: &'static str,
+        question: Option<&str>,
+    ) -> Result<Follows, Outcome> {
+        let Some(advisors) = &self.advisors else {
+            return Ok(case.reply(reply::needs_model(word)));
+        };
+        let (mut change, ground, _) = self.change(case).await?;
+        if let Some(path) = case.said.path.as_deref()
+            && change.files.iter().any(|file| file.path.as_str() == path)
+        {
+            change.files.retain(|file| file.path.as_str() == path);
+        }
+        let wanted = WantedWords {
+            prompt,
+            question,
+            description: Some(&case.pull.description),
+        };
+        let answered = advisors.words(case.work, change, ground, &wanted).await?;
+        Ok(case.reply(match answered {
+            Ok(words) => reply::words(&words.markdown, &words.unread),
+            Err(why) => reply::no_answer(&why),
+        }))
+    }
+
+    /// Has a model suggest how lines get better.
+    async fn improve(&self, case: &Case<'_>) -> Result<Follows, Outcome> {
+        let Some(advisors) = &self.advisors else {
+            return Ok(case.reply(reply::needs_model("improve")));
+        };
+        let (change, ground, files) = self.change(case).await?;
+        let assessed = advisors.assess(change, ground.clone()).await?;
+        let said = advisors.consult(case.work, &assessed, ground, Task::Improve);
+        let said = said.await?;
+        let improved = posting::improvements(&said.findings, &case.pull.head, &files);
+        let mut contents: Vec<Content> = improved.into_iter().collect();
+        if let Some(why) = said.incomplete.first() {
+            contents.push(case.answer(reply::no_answer(why)));
+        } else if contents.is_empty() {
+            let what = "the model suggests nothing that stands up to the code";
+            contents.push(case.answer(reply::nothing(what)));
+        }
+        Ok(case.effects(contents))
+    }
+
+    async fn change(
+        &self,
+        case: &Case<'_>,
+    ) -> Result<(Change, Ground, Vec<ComparedFile>), Outcome> {
+        let (pull_ref, pull) = (case.pull_ref, case.pull);
+        let compared = self.forge.change(pull_ref, &pull.base, &pull.head).await;
+        let compared = compared.map_err(failed)?;
+        let (change, ground, _) = read_change(&*self.forge, pull_ref, pull, &compared).await?;
+        Ok((change, ground, compared.files))
     }
 
     async fn config(&self, case: &Case<'_>) -> Result<Option<Vec<u8>>, Outcome> {

@@ -5,20 +5,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pullmill_core::assemble::BaselineEntry;
-use pullmill_core::baseline;
-use pullmill_core::change::{Change, FileChange, RepoPath, Side, Status};
+use pullmill_core::change::RepoPath;
 use pullmill_core::effect::{Content, Earned, Kind, Target, pull_name};
 use pullmill_core::event::{AUTO, Asked};
 use pullmill_core::id::Sha;
 use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
-use pullmill_core::owners::{self, Owners};
-use pullmill_core::policy::{self, Policy};
-use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground};
+use pullmill_core::owners::Owners;
+use pullmill_core::policy::Policy;
+use pullmill_core::ports::analyzer::{Analyzer, Ground};
 use pullmill_core::ports::blob::{BlobClass, BlobRef, Blobs};
-use pullmill_core::ports::forge::{
-    Compared, ComparedFile, Fetched, ForgeError, ForgeRead, Pull, PullRef, Wanted,
-};
+use pullmill_core::ports::forge::{Compared, ForgeError, ForgeRead, Pull, PullRef};
 use pullmill_core::posting::{self, Shown};
 use pullmill_core::review::Review;
 use pullmill_core::section;
@@ -28,18 +25,12 @@ use pullmill_core::task::{AskedDocs, Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::advise::{Advisors, unanalysed};
+use super::reading::read_change;
 use super::{Agent, Work};
 
-/// Most bytes of a file that are read: one more than the analysis takes by default.
-const MAX_FILE: u64 = (2 << 20) + 1;
 /// Largest review that is read.
 const MAX_REVIEW: u64 = 64 << 20;
-/// Most bytes of all files together.
-const MAX_TEXT: u64 = 64 << 20;
-/// Most files that are read.
-const MAX_FILES: usize = 3_000;
-/// Files that are read at once, each with both sides.
-const FILES_AT_ONCE: usize = 45;
 
 /// Reviews pull requests.
 pub struct PullAgent {
@@ -47,6 +38,7 @@ pub struct PullAgent {
     analyzer: Arc<dyn Analyzer>,
     blobs: Arc<dyn Blobs>,
     markers: MarkerKey,
+    advisors: Option<Advisors>,
 }
 
 impl PullAgent {
@@ -62,7 +54,14 @@ impl PullAgent {
             analyzer,
             blobs,
             markers,
+            advisors: None,
         }
+    }
+
+    /// The same agent, which also asks models.
+    #[must_use]
+    pub fn with_models(self, advisors: Option<Advisors>) -> Self {
+        Self { advisors, ..self }
     }
 
     async fn review(&self, work: &Work) -> Result<Outcome, Outcome> {
@@ -85,97 +84,31 @@ impl PullAgent {
             .change(&pull_ref, &pull.base, &pull.head)
             .await
             .map_err(failed)?;
-        let (change, mut ground, owners) = self.read(&pull_ref, &pull, &compared).await?;
+        let (change, mut ground, owners) =
+            read_change(&*self.forge, &pull_ref, &pull, &compared).await?;
         let agents = agents_for(&input, &ground, &pull, &compared, &owners);
         ground.declined.clone_from(&input.declined);
-        let review = match self.analyzer.review_change(change, ground).await {
-            Ok(assessed) => assessed.review(),
-            Err(error @ AnalyzerError::Unavailable(_)) => return Err(fault(&error)),
-            Err(error @ AnalyzerError::Broken(_)) => {
-                return Err(Outcome::Failed(error.to_string()));
-            }
-        };
+        let assessed = self.analyzer.review_change(change, ground.clone()).await;
+        let mut assessed = assessed.map_err(unanalysed)?;
+        let before = self.before(input.latest.as_ref()).await;
+        if let Some(advisors) = &self.advisors {
+            let advised = advisors.advise(work, &mut assessed, ground, before.as_ref());
+            advised.await?;
+        }
+        let review = assessed.review();
         let place = Place {
             pull_ref: &pull_ref,
             pull: &pull,
             compared: &compared,
             agents,
         };
-        self.post(work, &place, &review, input).await
+        self.post(work, &place, &review, before.as_ref(), input)
+            .await
     }
 
-    /// Reads both sides of every file, and what the base says about reviews.
-    async fn read(
-        &self,
-        pull_ref: &PullRef,
-        pull: &Pull,
-        compared: &Compared,
-    ) -> Result<(Change, Ground, Owners), Outcome> {
-        let at_base = |path: &str| Wanted::File(pull.base.clone(), RepoPath::from(path));
-        let settings = [
-            at_base(policy::FILE_NAME),
-            at_base(baseline::FILE_NAME),
-            Wanted::Folder(pull.base.clone(), RepoPath::from(policy::RULES_FOLDER)),
-            at_base(owners::FILE_NAMES[0]),
-            at_base(owners::FILE_NAMES[1]),
-            at_base(owners::FILE_NAMES[2]),
-        ];
-        let (mut ground, mut owners) = (None, Owners::default());
-        let mut files = Vec::with_capacity(compared.files.len());
-        let mut room = MAX_TEXT;
-        let read = compared.files.len().min(MAX_FILES);
-        let (near, far) = compared.files.split_at(read);
-        let mut chunks = near.chunks(FILES_AT_ONCE);
-        loop {
-            let chunk = chunks.next();
-            let mut wanted = match ground {
-                None => settings.to_vec(),
-                Some(_) if chunk.is_none() => break,
-                Some(_) => Vec::new(),
-            };
-            let chunk = chunk.unwrap_or_default();
-            let before = wanted.len();
-            if room > 0 {
-                let sides = chunk.iter().flat_map(|file| sides(file, pull, compared));
-                wanted.extend(sides);
-            }
-            let blobs = self.forge.blobs(&pull_ref.repo, &wanted, MAX_FILE);
-            let mut fetched = blobs.await.map_err(failed)?.into_iter();
-            if ground.is_none() {
-                let settings: Vec<Fetched> = fetched.by_ref().take(before).collect();
-                owners = as_owners(&settings[settings.len().min(3)..]);
-                ground = Some(as_ground(settings));
-            }
-            for file in chunk {
-                files.push(as_change(file, &mut fetched, &mut room));
-            }
-        }
-        files.extend(
-            far.iter()
-                .map(|file| unread(file, "more than 3,000 files changed")),
-        );
-        files.sort_by(|one: &FileChange, other| one.path.cmp(&other.path));
-        let mut ground = ground.unwrap_or_default();
-        if !compared.is_complete {
-            let missing = "the forge does not list all files of the change";
-            ground.missing.push(missing.to_owned());
-        }
-        let number = pull_ref.number;
-        let change = Change {
-            label: format!("{}#{number}", pull_ref.repo.name),
-            base: Some(compared.merge_base.to_string()),
-            head: Some(pull.head.to_string()),
-            files,
-            notes: Vec::new(),
-        };
-        Ok((change, ground, owners))
-    }
-
-    /// How the last review differs, if it can still be read.
-    async fn since(&self, review: &Review, latest: Option<Latest>) -> Option<Since> {
-        let latest = latest?;
-        let before = read_review(&*self.blobs, &latest.review).await.ok()?;
-        Since::of(&before, &latest.head, review)
+    /// The last review, if it can still be read.
+    async fn before(&self, latest: Option<&Latest>) -> Option<Review> {
+        read_review(&*self.blobs, &latest?.review).await.ok()
     }
 
     async fn post(
@@ -183,6 +116,7 @@ impl PullAgent {
         work: &Work,
         place: &Place<'_>,
         review: &Review,
+        before: Option<&Review>,
         input: Input,
     ) -> Result<Outcome, Outcome> {
         let Place {
@@ -204,7 +138,9 @@ impl PullAgent {
         let asked = input.asked.unwrap_or_default();
         shown.is_said_again = asked.is_full;
         shown.agents.clone_from(agents);
-        shown.since = self.since(review, input.latest).await;
+        shown.since = before
+            .zip(input.latest)
+            .and_then(|(before, latest)| Since::of(before, &latest.head, review));
         let mark = |fingerprint: &str| self.markers.finding(&name, fingerprint);
         let mut contents = posting::plan(review, &pull.head, &compared.files, &shown, mark);
         // A commit of our own gets a check and a review, but no new summary and no work on documents (decision 12).
@@ -330,15 +266,6 @@ fn agents_for(
     policy.agents_for(&pull.labels, &owners, &paths)
 }
 
-/// The owners as the first file that is there has them.
-fn as_owners(fetched: &[Fetched]) -> Owners {
-    let file = fetched.iter().find(|one| **one != Fetched::Absent);
-    match file {
-        Some(Fetched::File(bytes)) => Owners::read(&String::from_utf8_lossy(bytes)),
-        _ => Owners::default(),
-    }
-}
-
 fn unwanted(pull: &Pull, input: &Input) -> Option<&'static str> {
     if !pull.is_open {
         Some("it is closed")
@@ -369,109 +296,9 @@ pub(super) async fn read_review(blobs: &dyn Blobs, kept: &BlobRef) -> Result<Rev
         .map_err(|error| Outcome::Failed(format!("the review cannot be read: {error}")))
 }
 
-fn fault(error: &dyn std::fmt::Display) -> Outcome {
+pub(super) fn fault(error: &dyn std::fmt::Display) -> Outcome {
     Outcome::Faulted {
         error: error.to_string(),
         retry_after: None,
     }
-}
-
-/// Which sides of a file are to be read.
-fn sides(file: &ComparedFile, pull: &Pull, compared: &Compared) -> Vec<Wanted> {
-    if file.submodule.is_some() {
-        return Vec::new();
-    }
-    let mut wanted = Vec::new();
-    if file.status != Status::Added {
-        let path = file.old_path.as_ref().unwrap_or(&file.path);
-        wanted.push(Wanted::File(compared.merge_base.clone(), path.clone()));
-    }
-    if file.status != Status::Deleted {
-        wanted.push(Wanted::File(pull.head.clone(), file.path.clone()));
-    }
-    wanted
-}
-
-/// A file with its sides, in the order [`sides`] asks for them.
-fn as_change(
-    file: &ComparedFile,
-    fetched: &mut impl Iterator<Item = Fetched>,
-    room: &mut u64,
-) -> FileChange {
-    if let Some(commit) = &file.submodule {
-        let side = Side::Submodule(commit.clone());
-        return with_sides(file, side.clone(), side);
-    }
-    let mut next = |is_there: bool| {
-        if !is_there {
-            return Side::Absent;
-        }
-        match fetched.next() {
-            Some(Fetched::File(bytes)) => {
-                *room = room.saturating_sub(bytes.len() as u64);
-                Side::Text(Arc::from(bytes.as_ref()))
-            }
-            Some(Fetched::TooLarge(size)) => Side::TooLarge { size },
-            Some(Fetched::Binary(size)) => Side::Binary { size },
-            Some(_) => Side::Unavailable("the forge does not give its content".to_owned()),
-            None => Side::Unavailable("the change holds more text than is read at once".to_owned()),
-        }
-    };
-    let base = next(file.status != Status::Added);
-    let head = next(file.status != Status::Deleted);
-    with_sides(file, base, head)
-}
-
-fn unread(file: &ComparedFile, why: &str) -> FileChange {
-    let side = |is_there: bool| match is_there {
-        true => Side::Unavailable(why.to_owned()),
-        false => Side::Absent,
-    };
-    let base = side(file.status != Status::Added);
-    let head = side(file.status != Status::Deleted);
-    with_sides(file, base, head)
-}
-
-fn with_sides(file: &ComparedFile, base: Side, head: Side) -> FileChange {
-    FileChange {
-        path: file.path.clone(),
-        old_path: file.old_path.clone(),
-        status: file.status,
-        old_mode: None,
-        new_mode: None,
-        base,
-        head,
-        hunks: Vec::new(),
-    }
-}
-
-/// What the base says about reviews. What is there and cannot be read makes the review incomplete.
-fn as_ground(fetched: Vec<Fetched>) -> Ground {
-    let mut ground = Ground::default();
-    let mut fetched = fetched.into_iter();
-    let mut file = |name: &str, missing: &mut Vec<String>| match fetched.next() {
-        Some(Fetched::File(bytes)) => Some(bytes),
-        Some(Fetched::Absent) | None => None,
-        Some(_) => {
-            missing.push(format!("{name} is too large to be read"));
-            None
-        }
-    };
-    ground.config = file(policy::FILE_NAME, &mut ground.missing);
-    ground.baseline = file(baseline::FILE_NAME, &mut ground.missing);
-    if let Some(Fetched::Folder(files)) = fetched.next() {
-        for (name, bytes) in files {
-            let path = RepoPath::from(format!("{}/{name}", policy::RULES_FOLDER).as_str());
-            if !matches!(path.extension().as_str(), "yml" | "yaml") {
-                continue;
-            }
-            match bytes {
-                Some(bytes) => ground.rules.push((path, bytes)),
-                None => ground
-                    .missing
-                    .push(format!("{path} is too large to be read")),
-            }
-        }
-    }
-    ground
 }

@@ -61,6 +61,8 @@ impl Account for Purse {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.0 += cost.0 - call.worst.0;
     }
+
+    async fn keep(&self, _call: &Call, _answer: &Answer) {}
 }
 
 /// Which cap would be passed, and by what.

@@ -38,6 +38,15 @@ impl Part {
             Self::Theirs(_) => None,
         }
     }
+
+    /// What others wrote, if they did.
+    #[must_use]
+    pub fn theirs(&self) -> Option<&str> {
+        match self {
+            Self::Theirs(text) => Some(text),
+            Self::Ours(_) => None,
+        }
+    }
 }
 
 /// A mark out of chance.

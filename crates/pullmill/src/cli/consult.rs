@@ -6,14 +6,14 @@ use std::sync::Arc;
 use clap::Args;
 use pullmill_core::assemble::Assessed;
 use pullmill_core::trial;
-use pullmill_engine::consult::{self, Consulting};
-use pullmill_engine::desk::{Desk, Purse};
+use pullmill_engine::consult::{self, Consulting, Task};
+use pullmill_engine::desk::{Desk, Models, Purse};
 
 use super::{Failure, Status};
 use crate::progress::{Asking, Progress};
 use crate::session::{Reviewer, redact};
 use crate::wire;
-use crate::wire::models::{Models, Tape};
+use crate::wire::models::Tape;
 
 /// Which models.
 #[derive(Clone, Debug, Default, Args)]
@@ -68,6 +68,7 @@ pub fn consult(
     let asking = Asking::new(shows_progress);
     let how = Consulting {
         desk: &desk,
+        task: Task::Review,
         clean: &redact::text,
         until: None,
         listener: &asking,

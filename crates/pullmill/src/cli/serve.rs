@@ -8,6 +8,7 @@ use clap::Args;
 use pullmill_core::signature::Secrets;
 use tracing::level_filters::LevelFilter;
 
+use super::consult::ModelArgs;
 use super::failure::{Failure, Status};
 use super::forge::ForgeArgs;
 use super::store::StoreArgs;
@@ -21,6 +22,8 @@ struct WorkArgs {
     store: StoreArgs,
     #[command(flatten)]
     forge: ForgeArgs,
+    #[command(flatten)]
+    models: ModelArgs,
     /// Reviews at a time; left out: one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256))]
     reviews: Option<u16>,
@@ -92,6 +95,7 @@ fn start(
     let place = args.store.place()?;
     let forge = args.forge.address()?;
     let rules = args.forge.rules()?;
+    let models = args.models.open()?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let reviews = args.reviews.map_or(processors, usize::from);
     if place.file().is_some() {
@@ -111,7 +115,7 @@ fn start(
         .build();
     let runtime = runtime.map_err(|error| Failure::new(Status::Internal, error))?;
     runtime.block_on(async {
-        let (mut engine, watched) = wire::engine(&place, reviews, forge).await?;
+        let (mut engine, watched) = wire::engine(&place, reviews, forge, models).await?;
         if let Some(rules) = rules {
             engine = engine.with_rules(rules);
         }

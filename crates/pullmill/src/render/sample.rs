@@ -81,6 +81,7 @@ fn report(language: &str, symbols: &[(&str, &str)], findings: Vec<Finding>) -> S
         imports: Vec::new(),
         dependencies: Vec::new(),
         ignores: Vec::new(),
+        syntax_errors: 0,
     }
 }
 

@@ -9,6 +9,7 @@ use pullmill_adapters::model::cassette::{Player, Recorder};
 use pullmill_adapters::model::{Access, Key, Providers};
 use pullmill_core::models::{Catalogue, Provider};
 use pullmill_core::ports::model::Model;
+use pullmill_engine::desk::Models;
 
 use crate::cli::{Failure, Status};
 
@@ -21,15 +22,6 @@ pub enum Tape<'a> {
     Record(&'a Path),
     /// From a folder.
     Replay(&'a Path),
-}
-
-/// Models, and what is known of them.
-#[derive(Clone)]
-pub struct Models {
-    /// What is known.
-    pub catalogue: Arc<Catalogue>,
-    /// Who answers.
-    pub model: Arc<dyn Model>,
 }
 
 /// Reads the configuration of models: the defaults, or a file over them.

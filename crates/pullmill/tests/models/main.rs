@@ -58,7 +58,10 @@ impl World {
 
     fn config(&self, more: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let config = self.server.config(self.kind, self.window).replace("[limits]\n", &format!("[limits]\n{more}"));
+        let config = self
+            .server
+            .config(self.kind, self.window)
+            .replace("[limits]\n", &format!("[limits]\n{more}"));
         fs::write(file.path(), config).unwrap();
         file
     }
@@ -79,14 +82,22 @@ impl World {
     fn review(&self, more: &str) -> Value {
         let output = self.run(&["--format", "json"], more);
         let text = String::from_utf8(output.stdout).unwrap();
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+        serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
     }
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
         .current_dir(folder)
-        .args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"])
+        .args([
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "commit.gpgsign=false",
+        ])
         .args(arguments)
         .output()
         .unwrap();
@@ -120,22 +131,40 @@ fn a_model_adds_findings_words_and_a_price_to_what_rules_find() {
         world.kind = kind;
         let review = world.review("");
         assert!(rules(&review).contains(&"model.bugs"), "{kind}: {review:#}");
-        assert!(rules(&review).len() > 1, "what rules find stays: {review:#}");
+        assert!(
+            rules(&review).len() > 1,
+            "what rules find stays: {review:#}"
+        );
         assert_eq!(review["verdict"]["outlook"], "fail");
-        let finding = review["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "model.bugs").unwrap();
+        let finding = review["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["rule"] == "model.bugs")
+            .unwrap();
         assert_eq!(finding["location"]["line"], 7);
         assert_eq!(finding["symbol"], "run");
         assert_eq!(finding["suggestion"]["text"], "    total = len(name) / 2");
         let model = &review["model"];
-        assert_eq!(model["overview"][0], "It changes what the program does when it is asked to.");
-        assert_eq!((&model["calls"], &model["models"]), (&json!(1), &json!(["scripted"])));
+        assert_eq!(
+            model["overview"][0],
+            "It changes what the program does when it is asked to."
+        );
+        assert_eq!(
+            (&model["calls"], &model["models"]),
+            (&json!(1), &json!(["scripted"]))
+        );
         assert!(model["cost_micro_usd"].as_i64().unwrap() > 0);
         assert!(model["tokens_cached"].as_u64().unwrap() > 0);
         assert_eq!(model["unread"], json!([]));
         let asked = world.server.asked();
         assert_eq!(asked.len(), 1, "one question is enough");
         assert_eq!(asked[0].files(), ["app.py"]);
-        assert!(asked[0].content.contains("7+    total = len(name) / 0"), "{}", asked[0].content);
+        assert!(
+            asked[0].content.contains("7+    total = len(name) / 0"),
+            "{}",
+            asked[0].content
+        );
     }
 }
 
@@ -143,11 +172,19 @@ fn a_model_adds_findings_words_and_a_price_to_what_rules_find() {
 fn the_terminal_and_the_posted_markdown_show_what_a_model_says() {
     let world = World::new(|asked| with(asked, vec![division()]));
     let text = String::from_utf8(world.run(&["--format", "text"], "").stdout).unwrap();
-    for words in ["In a model's words", "divides by zero", "1 call of scripted"] {
+    for words in [
+        "In a model's words",
+        "divides by zero",
+        "1 call of scripted",
+    ] {
         assert!(text.contains(words), "{text}");
     }
     let markdown = String::from_utf8(world.run(&["--format", "markdown"], "").stdout).unwrap();
-    for words in ["### In a model's words", "divides by zero", "Model: 1 call of scripted"] {
+    for words in [
+        "### In a model's words",
+        "divides by zero",
+        "Model: 1 call of scripted",
+    ] {
         assert!(markdown.contains(words), "{markdown}");
     }
 }
@@ -163,8 +200,17 @@ fn suggestions_that_break_the_file_or_bring_a_new_finding_are_withheld() {
         claim["replacement"] = json!(replacement);
         let world = World::new(move |asked| with(asked, vec![claim.clone()]));
         let review = world.review("");
-        let finding = review["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "model.bugs").unwrap();
-        assert_eq!(finding["suggestion"].is_object(), stays, "{replacement}: {finding:#}");
+        let finding = review["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["rule"] == "model.bugs")
+            .unwrap();
+        assert_eq!(
+            finding["suggestion"].is_object(),
+            stays,
+            "{replacement}: {finding:#}"
+        );
     }
 }
 
@@ -172,14 +218,23 @@ fn suggestions_that_break_the_file_or_bring_a_new_finding_are_withheld() {
 fn secrets_and_what_is_not_seen_stay_here() {
     let token = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
     let after = format!("import os\n\nTOKEN = \"{token}\"\n# a\u{200b}b\u{202e}c\u{e0041}\n");
-    let world = World::with(&[("app.py", BEFORE)], &[("app.py", &after)], |asked| with(asked, vec![]));
+    let world = World::with(&[("app.py", BEFORE)], &[("app.py", &after)], |asked| {
+        with(asked, vec![])
+    });
     let review = world.review("");
     let asked = &world.server.asked()[0];
     let sent = asked.body.to_string();
     assert!(!sent.contains(&token[..12]), "{sent}");
-    assert!(asked.content.contains("3+TOKEN = \"****\""), "{}", asked.content);
+    assert!(
+        asked.content.contains("3+TOKEN = \"****\""),
+        "{}",
+        asked.content
+    );
     assert!(asked.content.contains("4+# abc"), "{}", asked.content);
-    assert!(rules(&review).contains(&"text.hidden-characters"), "{review:#}");
+    assert!(
+        rules(&review).contains(&"text.hidden-characters"),
+        "{review:#}"
+    );
 }
 
 #[test]
@@ -195,7 +250,10 @@ fn what_others_wrote_stands_between_marks_that_differ_each_time() {
             let mark = first.split('`').nth(1).unwrap().to_owned();
             let inside = asked.content.split(&format!("<<<{mark}\n")).nth(1).unwrap();
             let inside = inside.split(&format!("\n{mark}>>>")).next().unwrap();
-            assert!(inside.starts_with("### app.py") && !inside.contains("divide"), "{inside}");
+            assert!(
+                inside.starts_with("### app.py") && !inside.contains("divide"),
+                "{inside}"
+            );
             mark
         })
         .collect();
@@ -213,13 +271,20 @@ fn answers_are_recorded_and_played_back_and_a_question_that_was_not_recorded_fai
     assert_eq!(world.server.asked().len(), 1, "nobody is asked");
     assert_eq!(recorded.stdout, played.stdout);
     // Another change asks another question.
-    fs::write(world.folder.path().join("app.py"), AFTER.replace("/ 0", "/ 1")).unwrap();
+    fs::write(
+        world.folder.path().join("app.py"),
+        AFTER.replace("/ 0", "/ 1"),
+    )
+    .unwrap();
     git(world.folder.path(), &["commit", "-qam", "m"]);
     let missed = world.run(&["--format", "json", "--replay", folder], "");
     assert_eq!(missed.status.code(), Some(65));
     assert!(missed.stdout.is_empty());
     let error = String::from_utf8(missed.stderr).unwrap();
-    assert!(error.contains("there is no recorded answer to a question about"), "{error}");
+    assert!(
+        error.contains("there is no recorded answer to a question about"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -240,9 +305,15 @@ fn without_a_key_everything_is_as_before_and_asking_says_what_is_missing() {
     let asked: Value = serde_json::from_slice(&run(&["--model", "auto"]).stdout).unwrap();
     assert_eq!(asked["findings"], plain["findings"]);
     let reasons = asked["verdict"]["reasons"].to_string();
-    assert!(reasons.contains("no provider of the configured models has a key here"), "{reasons}");
+    assert!(
+        reasons.contains("no provider of the configured models has a key here"),
+        "{reasons}"
+    );
     let wrong = run(&["--model", "gpt-9"]);
     assert_eq!(wrong.status.code(), Some(64));
     let error = String::from_utf8(wrong.stderr).unwrap();
-    assert!(error.contains("there is no model `gpt-9`; there are auto, fast"), "{error}");
+    assert!(
+        error.contains("there is no model `gpt-9`; there are auto, fast"),
+        "{error}"
+    );
 }

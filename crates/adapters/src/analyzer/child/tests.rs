@@ -93,6 +93,7 @@ fn report() -> JobReport {
             imports: Vec::new(),
             dependencies: Vec::new(),
             ignores: Vec::new(),
+            syntax_errors: 0,
         }),
     }
 }
