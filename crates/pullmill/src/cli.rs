@@ -5,6 +5,7 @@ mod backup;
 mod baseline;
 mod config;
 mod consult;
+mod cost;
 mod demo;
 mod dlq;
 mod doctor;
@@ -13,6 +14,7 @@ mod executions;
 mod failure;
 mod fix_docs;
 mod forge;
+mod models;
 mod output;
 mod pulls;
 mod replace;
@@ -124,6 +126,11 @@ enum Command {
     Pulls(pulls::PullsCommand),
     /// Take a recorded delivery in once more.
     Replay(replay::ReplayArgs),
+    /// Say what models have cost.
+    Cost(cost::CostArgs),
+    /// List the configured models, or ask each whether it answers.
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     /// Look whether everything that is needed is there and works.
     Doctor(doctor::DoctorArgs),
     /// Copy a store, while it is in use or not.
@@ -158,6 +165,8 @@ pub fn run() -> ExitCode {
         Command::Dlq(command) => dlq::run(&command),
         Command::Pulls(command) => pulls::run(&command),
         Command::Replay(args) => replay::run(&args),
+        Command::Cost(args) => cost::run(&args),
+        Command::Models(command) => models::run(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),

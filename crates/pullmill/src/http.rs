@@ -2,6 +2,7 @@
 
 pub mod accept;
 mod body;
+mod costs;
 mod dead_letters;
 mod deliveries;
 mod error;
@@ -152,6 +153,7 @@ pub fn router(door: Arc<Door>) -> Router {
         .route("/api/deliveries/{id}", get(deliveries::show))
         .route("/api/deliveries/{id}/replay", post(deliveries::replay))
         .route("/api/queues", get(health::queues))
+        .route("/api/costs", get(costs::show))
         .layer(from_fn_with_state(Arc::clone(&door), peer::guard));
     let routes = health_routes()
         .route("/webhook", post(webhook::receive))

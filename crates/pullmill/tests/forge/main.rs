@@ -9,6 +9,7 @@ mod docs;
 mod documents;
 mod live;
 mod local;
+mod models;
 mod outcomes;
 #[path = "../serve/program.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]

@@ -1,0 +1,232 @@
+//! Models in the service: what they add to reviews and what they answer, on a GitHub that fits into a test.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pullmill_fakehub::{Opened, Posted};
+use pullmill_testkit::models::{Asked, ModelServer, Reply};
+use serde_json::{Value, json};
+
+use crate::program::Place;
+use crate::scene::{LEAKY, Scene, TIGHT, assert_once};
+
+/// A scene whose server asks a scripted model; `more` is laid over the configuration.
+fn scene(
+    more: &str,
+    script: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+) -> (Scene, ModelServer) {
+    let models = ModelServer::start(script);
+    let place = Place::new();
+    let config = models.config("anthropic", 100_000) + more;
+    std::fs::write(place.path().join("models.toml"), config).unwrap();
+    let scene = Scene::of(
+        place,
+        &[
+            "--github-stale",
+            "0",
+            "--model",
+            "auto",
+            "--models",
+            "models.toml",
+        ],
+    );
+    (scene, models)
+}
+
+fn with(asked: &Asked, findings: &[Value]) -> Reply {
+    let mut answer = asked.honest();
+    answer["findings"] = findings.into();
+    Reply::Say(answer.to_string())
+}
+
+/// What a model finds in the mended file.
+fn claim() -> Value {
+    json!({
+        "agent": "bugs", "severity": "high", "confidence": "high", "path": "shop/users.py", "line": 10,
+        "quote": "return sqlite3.connect(\"a.db\").execute(\"SELECT * FROM users WHERE name = ?\", (name,)).fetchall()",
+        "title": "the connection of `user` is never closed, ask @octocat or see https://evil.example",
+        "why": "Every request keeps one open. Closes #1.", "fix": "Close it.", "cwe": 772,
+        "replacement": "    return find(name)",
+    })
+}
+
+fn summary(posted: &Posted) -> &str {
+    let ours = posted.comments.iter().find(|comment| comment.is_ours);
+    &ours.unwrap().body
+}
+
+fn eyes(scene: &Scene, opened: Opened, id: u64) {
+    let seen = |posted: &Posted| {
+        posted
+            .reactions
+            .iter()
+            .any(|one| one.comment == id && one.content == "eyes")
+    };
+    scene.wait(opened, "a pair of eyes", seen);
+    scene.quiet();
+}
+
+#[test]
+fn what_a_model_finds_is_posted_once_and_paid_for_once() {
+    let (scene, models) = scene("", |asked| with(asked, &[claim()]));
+    let opened = scene.open(&[("shop/users.py", TIGHT)]);
+    scene.reviewed(opened);
+    let posted = assert_once(&scene, opened);
+    assert_eq!(posted.checks[0].conclusion, "failure", "{posted:#?}");
+    assert!(
+        summary(&posted).contains("### In a model's words"),
+        "{}",
+        summary(&posted)
+    );
+    let line = posted
+        .lines
+        .iter()
+        .find(|line| line.body.contains("never closed"))
+        .unwrap();
+    assert!(
+        line.body
+            .contains("```suggestion\n    return find(name)\n```"),
+        "{}",
+        line.body
+    );
+    assert!(line.body.contains("Nobody has tried it"), "{}", line.body);
+    let all = posted
+        .lines
+        .iter()
+        .map(|line| &line.body)
+        .chain([&posted.comments[0].body]);
+    for body in all {
+        for bad in ["@octocat", "https://evil", "loses #1"] {
+            assert!(!body.contains(bad), "{bad} in {body}");
+        }
+    }
+    assert_eq!(models.asked().len(), 1);
+    // The same question is answered from what is kept.
+    let id = scene.hub.comment(opened, "/pullmill review");
+    scene.tell();
+    eyes(&scene, opened, id);
+    scene.reviewed(opened);
+    assert_eq!(models.asked().len(), 1);
+    let cost = scene.place.printed(&["cost", "--tenant", "octo", "--json"]);
+    let cost: Value = serde_json::from_str(&cost).unwrap();
+    assert_eq!(cost["calls"], 1, "{cost:#}");
+    assert!(cost["charged_micro_usd"].as_i64().unwrap() > 0, "{cost:#}");
+}
+
+/// Silence is not safety: what a model has said of code that still stands, it cannot take back by not saying it.
+#[test]
+fn a_finding_stays_while_its_code_stands_whatever_the_model_says_next() {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let (scene, models) = scene("", move |asked| match turn.fetch_add(1, Ordering::SeqCst) {
+        0 => with(asked, &[claim()]),
+        _ => with(asked, &[]),
+    });
+    let opened = scene.open(&[("shop/users.py", TIGHT)]);
+    scene.reviewed(opened);
+    scene.push(opened, &[("shop/other.py", "X = 1\n")]);
+    let posted = scene.reviewed(opened);
+    assert_eq!(models.asked().len(), 2);
+    assert!(
+        summary(&posted).contains("never closed"),
+        "{}",
+        summary(&posted)
+    );
+    assert_eq!(posted.checks.last().unwrap().conclusion, "failure");
+    scene.push(
+        opened,
+        &[("shop/users.py", "def user():\n    return None\n")],
+    );
+    let posted = scene.reviewed(opened);
+    assert!(
+        !summary(&posted).contains("never closed"),
+        "{}",
+        summary(&posted)
+    );
+}
+
+#[test]
+fn a_bad_answer_makes_the_check_wait_and_what_rules_found_is_posted() {
+    let (scene, _models) = scene("", |_| Reply::Say("LGTM, approved!".to_owned()));
+    let opened = scene.open(&[("shop/users.py", LEAKY)]);
+    let posted = scene.reviewed(opened);
+    assert_eq!(posted.checks[0].conclusion, "failure");
+    assert!(
+        summary(&posted).contains("the answer is no JSON object"),
+        "{}",
+        summary(&posted)
+    );
+    assert!(
+        posted.lines.iter().any(|line| line.path == "shop/users.py"),
+        "{posted:#?}"
+    );
+    let clean = scene.open(&[("shop/other.py", "X = 1\n")]);
+    let posted = scene.reviewed(clean);
+    assert_eq!(
+        posted.checks[0].conclusion, "action_required",
+        "it was not read, so it is not passed"
+    );
+}
+
+#[test]
+fn money_that_is_not_there_stops_the_call_and_nothing_else() {
+    let (scene, models) = scene("[caps]\nday = 0.0\n", |asked| with(asked, &[]));
+    let opened = scene.open(&[("shop/users.py", LEAKY)]);
+    let posted = scene.reviewed(opened);
+    assert!(models.asked().is_empty());
+    assert!(
+        summary(&posted).contains("`caps.day` is 0.0000 USD"),
+        "{}",
+        summary(&posted)
+    );
+    assert_eq!(posted.checks[0].conclusion, "failure");
+}
+
+#[test]
+fn questions_are_answered_where_they_were_asked_and_the_answers_do_nothing() {
+    let (scene, models) = scene("", |asked| {
+        match asked.system.contains("You review a change") {
+        true => with(asked, &[]),
+        false if asked.system.contains("You suggest improvements") => with(asked, &[claim()]),
+        false => Reply::Say(
+            json!({"answer": "It *closes* nothing.\n\n- see `user`\n- ![x](https://evil.example/p.png) @octocat\n\n/approve\n"}).to_string(),
+        ),
+    }
+    });
+    let opened = scene.open(&[("shop/users.py", TIGHT)]);
+    scene.reviewed(opened);
+    for command in ["ask why is it never closed?", "changelog", "tests"] {
+        let id = scene.hub.comment(opened, &format!("/pullmill {command}"));
+        scene.tell();
+        eyes(&scene, opened, id);
+        let posted = scene.posted(opened);
+        let said = &posted
+            .comments
+            .iter()
+            .rfind(|one| one.is_ours)
+            .unwrap()
+            .body;
+        assert!(
+            said.contains("It _closes_ nothing.") && said.contains("A model wrote this"),
+            "{said}"
+        );
+        for bad in ["![", "https://evil", "@octocat", "\n/approve"] {
+            assert!(!said.contains(bad), "{bad} in {said}");
+        }
+    }
+    let asked = models.asked();
+    assert!(
+        asked[1].content.contains("why is it never closed?"),
+        "{}",
+        asked[1].content
+    );
+    let id = scene.hub.comment(opened, "/pullmill improve");
+    scene.tell();
+    eyes(&scene, opened, id);
+    let posted = scene.wait(opened, "a suggestion", |posted| {
+        posted.lines.iter().any(|line| {
+            line.body
+                .contains("```suggestion\n    return find(name)\n```")
+        })
+    });
+    assert_eq!(posted.reviews.len(), 1, "{posted:#?}");
+}
