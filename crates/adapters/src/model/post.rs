@@ -172,7 +172,8 @@ impl Call<'_> {
             }
         }
         match is_stream {
-            true => match lines.rest() {
+            // Half an event is none: the connection broke off, which whoever puts the pieces together sees.
+            true => match lines.rest().filter(|event| is_json(event)) {
                 Some(event) => take(&event, pieces),
                 None => Ok(()),
             },
@@ -226,6 +227,10 @@ fn take(text: &str, pieces: &mut dyn Pieces) -> Result<(), ModelError> {
     let piece = serde_json::from_str(text)
         .map_err(|error| ModelError::Unreadable(format!("it is no JSON: {error}")))?;
     pieces.take(&piece)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text.trim()).is_ok()
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
