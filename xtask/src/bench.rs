@@ -4,6 +4,7 @@ pub(crate) mod bare;
 mod code;
 mod load;
 mod memory;
+mod packing;
 pub(crate) mod program;
 mod pulls;
 pub(crate) mod repository;
@@ -42,7 +43,7 @@ enum Limit {
     AtLeast(f64),
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench {
         name: "change",
         what: "a review of 50 files, 5,000 changed lines",
@@ -82,6 +83,11 @@ const BENCHES: [Bench; 9] = [
         name: "server",
         what: "start, memory and cancelling of the server",
         run: server::life,
+    },
+    Bench {
+        name: "packing",
+        what: "tokens of a review by a model, beside the tokens of the difference",
+        run: packing::samples,
     },
     Bench {
         name: "store",

@@ -115,3 +115,48 @@ fn generated_files_are_left_out_and_said_and_the_verdict_does_not_wait_for_them(
     assert_eq!(review["model"]["unread"][0]["reason"], "generated");
     assert_eq!(review["verdict"]["outlook"], "pass", "{review:#}");
 }
+
+/// The samples of `eval/packing`: 1 call and 6,000 tokens for the small one; for the others at most three tokens for each token
+/// of the difference, and 3 calls for the medium one.
+#[test]
+fn a_whole_review_of_the_samples_takes_as_few_tokens_as_promised() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../eval/packing");
+    for (name, most_calls) in [("small", 1), ("medium", 3), ("large", 12)] {
+        let world = World::with(&[], &[], |asked| Reply::Say(asked.diligent().to_string()));
+        let mut world = world;
+        world.window = 200_000;
+        let folder = world.folder.path();
+        for file in ["base.patch", "change.patch"] {
+            let patch = samples.join(name).join(file);
+            git(
+                folder,
+                &["apply", "--whitespace=nowarn", patch.to_str().unwrap()],
+            );
+            git(folder, &["add", "-Af"]);
+            git(folder, &["commit", "-q", "-m", "m"]);
+        }
+        let difference = fs::read_to_string(samples.join(name).join("change.patch")).unwrap();
+        let difference = pullmill_testkit::models::tokens(&difference);
+        let review = world.review("");
+        let model = &review["model"];
+        let number = |field: &str| usize::try_from(model[field].as_u64().unwrap()).unwrap();
+        let all = number("tokens_in") + number("tokens_out");
+        let most = if name == "small" {
+            6_000
+        } else {
+            3 * difference
+        };
+        assert!(
+            all <= most,
+            "{name}: {all} tokens for a difference of {difference}"
+        );
+        assert!(
+            number("calls") <= most_calls,
+            "{name}: {} calls",
+            number("calls")
+        );
+        let unread = model["unread"].as_array().unwrap().iter();
+        let gaps: Vec<_> = unread.filter(|one| one["reason"] != "generated").collect();
+        assert!(gaps.is_empty(), "{name}: {gaps:?}");
+    }
+}
