@@ -25,6 +25,7 @@ pub use rule_pattern::{BadRulePattern, RulePattern};
 use crate::change::RepoPath;
 use crate::finding::{Finding, Severity};
 use crate::job::Setup;
+use crate::models::Tier;
 
 /// Where the configuration stands in a repository.
 pub const FILE_NAME: &str = ".pullmill.toml";
@@ -84,6 +85,23 @@ pub struct Policy {
     pub docs: DocsPolicy,
     /// Which agents speak at lines of which pull requests.
     pub routes: Vec<AgentRoute>,
+    /// Reviewers of the repository's own, which ask models.
+    pub agents: Vec<OwnAgent>,
+}
+
+/// A reviewer of a repository's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnAgent {
+    /// Unique.
+    pub name: String,
+    /// What it looks at.
+    pub paths: Globs,
+    /// What it looks for.
+    pub instructions: String,
+    /// How able a model it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
 }
 
 /// What is reviewed, and when a review fails.

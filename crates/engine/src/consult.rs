@@ -1,29 +1,30 @@
 //! Has models read a change: packs it, asks, reads whatever comes back, holds it against the code and lists what was not read.
 //! A model adds findings and words. It cannot take anything away, and its silence is not safety.
 
-#[cfg(test)]
-mod tests;
 pub mod text;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use pullmill_core::advice::{Advice, Read, Unusable, Verified, is_from_model, schema_of, verify};
 use pullmill_core::assemble::Assessed;
-use pullmill_core::change::RepoPath;
+use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::finding::Finding;
-use pullmill_core::models::{Entry, Work};
+use pullmill_core::models::{Entry, Tier, Work};
 use pullmill_core::pack::{Clean, Pass, Room, pack, ranges};
+use pullmill_core::policy::OwnAgent;
 use pullmill_core::ports::model::{Progress, Schema, Stop};
 use pullmill_core::review::{Consulted, Review, Unread, UnreadReason};
 use pullmill_core::time::Monotonic;
 
-use crate::desk::{Desk, Part, Question, Unanswered};
+use crate::desk::{Desk, Part as Piece, Question, Unanswered};
 
 /// What questions begin with.
 const REVIEW: &str = include_str!("prompts/review.md");
 const IMPROVE: &str = include_str!("prompts/improve.md");
+const OWN: &str = include_str!("prompts/own.md");
 /// Questions that are out at a time.
 const AT_ONCE: usize = 4;
 /// Files that are named to every question when there are several questions.
@@ -95,82 +96,101 @@ impl Consultation {
     }
 }
 
+/// A question about a part of a change.
+struct Part<'a> {
+    pass: Pass,
+    question: Question,
+    /// The repository's own agent that asks it; none is ours.
+    agent: Option<&'a OwnAgent>,
+}
+
 /// Asks about a change of which everything is known that rules can find.
 pub async fn consult(assessed: &Assessed, how: &Consulting<'_>) -> Consultation {
     let review = assessed.review();
     let mut said = Said::default();
-    let desk = how.desk;
-    match questions(assessed, &review, how) {
-        Ok((questions, unread)) => {
-            said.unread = unread;
-            how.listener.begin(questions.len());
-            let asked = questions.iter().map(|(pass, question)| {
-                let answer = async move {
-                    let answered = read_answer(question, how).await;
-                    how.listener.done();
-                    (pass, answered)
-                };
-                answer.boxed()
-            });
-            let asked: Vec<_> = asked.collect();
-            let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
-            for (pass, answered) in answers {
-                said.take(pass, answered, assessed);
+    let own = match how.task {
+        Task::Review => assessed.settings.policy.agents.as_slice(),
+        Task::Improve => &[],
+    };
+    let mut parts = Vec::new();
+    for agent in std::iter::once(None).chain(own.iter().map(Some)) {
+        match questions(assessed, &review, how, agent) {
+            Ok((asked, unread)) => {
+                parts.extend(asked);
+                said.leave(unread, agent);
+            }
+            Err(why) => {
+                said.reasons.insert(why.to_string());
             }
         }
-        Err(why) => {
-            said.reasons.insert(why.to_string());
-        }
     }
-    said.finish(assessed, &review, desk)
+    how.listener.begin(parts.len());
+    let asked = parts.iter().map(|part| {
+        let answer = async move {
+            let answered = read_answer(&part.question, how).await;
+            how.listener.done();
+            (part, answered)
+        };
+        answer.boxed()
+    });
+    let asked: Vec<_> = asked.collect();
+    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+    for (part, answered) in answers {
+        said.take(part, answered, assessed);
+    }
+    said.finish(assessed, &review, how.desk)
 }
 
-/// The questions, and what is in none of them.
-fn questions(
+/// The questions of one agent, and what is in none of them.
+fn questions<'a>(
     assessed: &Assessed,
     review: &Review,
     how: &Consulting<'_>,
-) -> Result<(Vec<(Pass, Question)>, Vec<Unread>), Unanswered> {
+    agent: Option<&'a OwnAgent>,
+) -> Result<(Vec<Part<'a>>, Vec<Unread>), Unanswered> {
     let desk = how.desk;
     let limits = &desk.catalogue.limits;
-    let risk = review.risk.score;
-    // Which tier is right depends on how much there is, and that is counted by the tier's own model; one look is enough.
-    let usual = desk.catalogue.tier(Work::Review { risk }, 0);
-    let (name, _) = desk.first(usual).ok_or_else(Unanswered::nobody)?;
-    let size = |name: &str| {
-        let lines = assessed
-            .change
+    let mut change = Cow::Borrowed(&assessed.change);
+    if let Some(agent) = agent {
+        change
+            .to_mut()
             .files
-            .iter()
-            .flat_map(|file| &file.hunks)
-            .flat_map(|hunk| &hunk.lines);
-        lines
-            .map(|line| desk.count(name, &String::from_utf8_lossy(&line.bytes)))
-            .fold(0, u32::saturating_add)
+            .retain(|file| agent.paths.matches(&file.path));
+    }
+    let tier = match agent {
+        Some(agent) => agent.tier.unwrap_or(Tier::Balanced),
+        None => tier(&change, review, desk)?,
     };
-    let tier = desk.catalogue.tier(Work::Review { risk }, size(name));
     let (name, entry) = desk.first(tier).ok_or_else(Unanswered::nobody)?;
     let schema = Schema {
         name: "review",
         json: schema_of::<Advice>(),
     };
-    let build = |parts: Vec<Part>| Question {
+    let system = match (agent, how.task) {
+        (Some(_), _) => OWN,
+        (None, Task::Review) => REVIEW,
+        (None, Task::Improve) => IMPROVE,
+    };
+    let look_for =
+        agent.map(|agent| Piece::Ours(format!("What you look for:\n{}", agent.instructions)));
+    let build = |parts: Vec<Piece>| Question {
         tier,
-        system: match how.task {
-            Task::Review => REVIEW.to_owned(),
-            Task::Improve => IMPROVE.to_owned(),
-        },
-        parts,
+        system: system.to_owned(),
+        parts: look_for.iter().cloned().chain(parts).collect(),
         schema: Some(schema.clone()),
     };
-    let bare = build(vec![Part::Ours(named(review)), Part::Theirs(String::new())]);
+    let names = named(review);
+    let bare = build(vec![
+        Piece::Ours(names.clone()),
+        Piece::Theirs(String::new()),
+    ]);
     let room = Room {
         pass_tokens: room(entry, limits, desk.overhead(name, &bare)),
         max_passes: limits.max_passes as usize,
     };
     let count = |text: &str| desk.count(name, text);
     let packed = pack(
-        &assessed.change,
+        &change,
         review,
         &assessed.analyses,
         how.clean,
@@ -178,22 +198,39 @@ fn questions(
         &room,
     );
     let several = packed.passes.len() > 1;
-    let questions = packed.passes.into_iter().map(|pass| {
+    let parts = packed.passes.into_iter().map(|pass| {
         let text: Vec<&str> = pass.files.iter().map(|file| file.text.as_str()).collect();
-        let mut parts = vec![Part::Theirs(text.join("\n\n"))];
+        let mut parts = vec![Piece::Theirs(text.join("\n\n"))];
         if several {
             // Names are what others wrote, too.
-            parts.insert(0, Part::Theirs(named(review)));
-            parts.insert(
-                0,
-                Part::Ours("This is a part of a larger change. All its files:".to_owned()),
-            );
-            parts.insert(2, Part::Ours("Review this part:".to_owned()));
+            let about = "This is a part of a larger change. All its files:";
+            parts.insert(0, Piece::Ours(about.to_owned()));
+            parts.insert(1, Piece::Theirs(names.clone()));
+            parts.insert(2, Piece::Ours("Review this part:".to_owned()));
         }
         let question = build(parts);
-        (pass, question)
+        Part {
+            pass,
+            question,
+            agent,
+        }
     });
-    Ok((questions.collect(), packed.unread))
+    Ok((parts.collect(), packed.unread))
+}
+
+/// Which tier a review is for. It depends on how much there is, which the usual tier's model counts.
+fn tier(change: &Change, review: &Review, desk: &Desk) -> Result<Tier, Unanswered> {
+    let risk = review.risk.score;
+    let usual = desk.catalogue.tier(Work::Review { risk }, 0);
+    let (name, _) = desk.first(usual).ok_or_else(Unanswered::nobody)?;
+    let lines = change
+        .files
+        .iter()
+        .flat_map(|file| &file.hunks)
+        .flat_map(|hunk| &hunk.lines);
+    let tokens = lines.map(|line| desk.count(name, &String::from_utf8_lossy(&line.bytes)));
+    let tokens = tokens.fold(0, u32::saturating_add);
+    Ok(desk.catalogue.tier(Work::Review { risk }, tokens))
 }
 
 /// Tokens for what is to be read: what the window leaves, and no more than can be read with care.
@@ -241,7 +278,7 @@ async fn read_answer(question: &Question, how: &Consulting<'_>) -> Result<Read, 
     };
     if let Some(why) = unusable.again {
         let mut again = question.clone();
-        again.parts.push(Part::Ours(format!(
+        again.parts.push(Piece::Ours(format!(
             "An answer to this was of no use: {why}. Answer with the JSON object alone."
         )));
         unusable = match ask_once(&again, how).await? {
@@ -318,36 +355,37 @@ struct Said {
 }
 
 impl Said {
-    fn take(&mut self, pass: &Pass, answered: Result<Read, Useless>, assessed: &Assessed) {
+    /// Notes what is in no question. What an agent of the repository's own does not see is said in one sentence: the list is of
+    /// what nobody has read.
+    fn leave(&mut self, unread: Vec<Unread>, agent: Option<&OwnAgent>) {
+        match agent {
+            None => self.unread = unread,
+            Some(agent) => {
+                let gap = gap(&unread).map(|gap| format!("agent `{}`: {gap}", agent.name));
+                self.reasons.extend(gap);
+            }
+        }
+    }
+
+    fn take(&mut self, part: &Part<'_>, answered: Result<Read, Useless>, assessed: &Assessed) {
+        let (pass, agent) = (&part.pass, part.agent);
         let read = match answered {
             Ok(read) => read,
             Err(useless) => {
-                let (reason, why) = match useless {
-                    Useless::Unanswered(Unanswered::Budget(cap)) => (UnreadReason::Budget, cap),
-                    Useless::Unanswered(unanswered) => {
-                        if let Unanswered::Unrecorded(name) = &unanswered {
-                            self.unrecorded = Some(name.clone());
-                        }
-                        (UnreadReason::NoAnswer, unanswered.to_string())
-                    }
-                    Useless::Unusable(why) => (UnreadReason::NoAnswer, why),
-                    Useless::OutOfTime => {
-                        (UnreadReason::NoAnswer, "the time for it was up".to_owned())
-                    }
-                };
-                self.reasons.insert(why);
+                let (reason, why) = self.why(useless);
+                self.say(agent, &why);
                 let all = pass.files.iter().map(|file| &file.path).collect();
-                return self.miss(pass, &all, reason);
+                return self.miss(part, &all, reason);
             }
         };
         let symbol = |path: &RepoPath, line: u32| assessed.symbol_at(path, line).map(str::to_owned);
-        let verified: Verified = verify(&read.advice, pass, None, &symbol);
+        let name = agent.map(|agent| agent.name.as_str());
+        let verified: Verified = verify(&read.advice, pass, name, &symbol);
         if read.is_cut {
-            self.reasons
-                .insert("an answer was cut off at its longest".to_owned());
+            self.say(agent, "an answer was cut off at its longest");
         }
         let overview = pullmill_core::escape::one_line(&read.advice.overview);
-        if !overview.is_empty() {
+        if !overview.is_empty() && agent.is_none() {
             self.overview.push(overview);
         }
         self.dropped += read.bad + u32::try_from(verified.dropped.len()).unwrap_or(u32::MAX);
@@ -355,23 +393,56 @@ impl Said {
             let key = (finding.fingerprint.clone(), finding.location.path.clone());
             self.findings.entry(key).or_insert(finding);
         }
-        for (path, words) in verified.words {
-            self.words.entry(path).or_insert(words);
+        if agent.is_none() {
+            for (path, words) in verified.words {
+                self.words.entry(path).or_insert(words);
+            }
         }
         let silent: BTreeSet<&RepoPath> = verified.unconfirmed.iter().collect();
-        self.miss(pass, &silent, UnreadReason::Unconfirmed);
+        self.miss(part, &silent, UnreadReason::Unconfirmed);
     }
 
-    fn miss(&mut self, pass: &Pass, files: &BTreeSet<&RepoPath>, reason: UnreadReason) {
-        let missed = pass
+    fn why(&mut self, useless: Useless) -> (UnreadReason, String) {
+        match useless {
+            Useless::Unanswered(Unanswered::Budget(cap)) => (UnreadReason::Budget, cap),
+            Useless::Unanswered(unanswered) => {
+                if let Unanswered::Unrecorded(name) = &unanswered {
+                    self.unrecorded = Some(name.clone());
+                }
+                (UnreadReason::NoAnswer, unanswered.to_string())
+            }
+            Useless::Unusable(why) => (UnreadReason::NoAnswer, why),
+            Useless::OutOfTime => (UnreadReason::NoAnswer, "the time for it was up".to_owned()),
+        }
+    }
+
+    fn say(&mut self, agent: Option<&OwnAgent>, why: &str) {
+        self.reasons.insert(match agent {
+            None => why.to_owned(),
+            Some(agent) => format!("agent `{}`: {why}", agent.name),
+        });
+    }
+
+    fn miss(&mut self, part: &Part<'_>, files: &BTreeSet<&RepoPath>, reason: UnreadReason) {
+        let files = part
+            .pass
             .files
             .iter()
             .filter(|file| files.contains(&file.path) && !file.added.is_empty());
-        self.unread.extend(missed.map(|file| Unread {
+        let missed = files.map(|file| Unread {
             path: file.path.clone(),
             lines: ranges(file.added.iter().copied()),
             reason,
-        }));
+        });
+        let missed: Vec<Unread> = missed.collect();
+        match part.agent {
+            None => self.unread.extend(missed),
+            Some(_) => {
+                if let Some(gap) = gap(&missed) {
+                    self.say(part.agent, &gap);
+                }
+            }
+        }
     }
 
     fn finish(self, assessed: &Assessed, review: &Review, desk: &Desk) -> Consultation {

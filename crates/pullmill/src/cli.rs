@@ -37,6 +37,9 @@ use clap::{Args, Parser, Subcommand};
 use pullmill_adapters::analyzer::child::Limits;
 use pullmill_core::change::Change;
 
+use pullmill_core::review::Review;
+
+use crate::eval::ReviewChanges;
 use crate::progress::Progress;
 use crate::session::settings::Settings;
 use crate::session::{self, Reviewer};
@@ -187,7 +190,25 @@ fn measure(args: &eval::EvalArgs, common: &Common) -> Result<ExitCode, Failure> 
     let reviewer = Reviewer::new(session::start(common.limits())?, Settings::default())?;
     let silent = Progress::new(false);
     let mut review = |changes: &[Change]| Ok(reviewer.review_all(changes, &silent)?);
-    match eval::run(args, &mut review, &mut std::io::stdout().lock()) {
+    let models = args.models.open()?;
+    let mut with_model = models.as_ref().map(|models| {
+        |changes: &[Change]| -> anyhow::Result<Vec<Review>> {
+            let advised = |change: &Change| -> Result<Review, Failure> {
+                let analyses = reviewer.look(change, None, &[], &silent)?;
+                let mut assessed = reviewer.assessed(change.clone(), analyses);
+                consult::consult(&mut assessed, models, &reviewer, false)?;
+                Ok(assessed.review())
+            };
+            Ok(changes
+                .iter()
+                .map(advised)
+                .collect::<Result<_, Failure>>()?)
+        }
+    });
+    let with_model = with_model
+        .as_mut()
+        .map(|review| review as &mut ReviewChanges<'_>);
+    match eval::run(args, &mut review, with_model, &mut std::io::stdout().lock()) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(1)),
         Err(error) if output::is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),

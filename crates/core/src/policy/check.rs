@@ -30,6 +30,8 @@ pub(super) fn whole(reader: &mut Reader<'_>, mut policy: Policy) -> Policy {
         "risk.floor",
         floors.map(|floor| floor.name.as_str()),
     );
+    let agents = policy.agents.iter();
+    unique(reader, "agents", agents.map(|agent| agent.name.as_str()));
     layers(reader, &policy.layers);
     policy.risk.floors = joined(RiskPolicy::default().floors, policy.risk.floors);
     policy

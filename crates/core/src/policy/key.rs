@@ -59,6 +59,8 @@ pub(super) enum Item {
     Name,
     /// A name that others chose: a label, an owner.
     Text,
+    /// Words for a reader, perhaps of several lines.
+    Prose,
 }
 
 /// The most values of a list, and the most tables that repeat.
@@ -66,6 +68,9 @@ pub(super) const MAX_ITEMS: usize = 500;
 
 /// The longest name that others chose, in characters.
 pub(super) const MAX_TEXT: usize = 100;
+
+/// The longest text for a reader, in characters.
+pub(super) const MAX_PROSE: usize = 2_000;
 
 /// The longest name, in bytes.
 pub(super) const MAX_NAME: usize = 64;
@@ -117,8 +122,8 @@ pub(super) const ROOT: &[Key] = &[
             keys: LAYERS,
             example: "[[layers]]\nname = \"storage\"\npaths = [\"src/storage/\"]\nmay_use = []\n",
         },
-        "Parts of the code base and which parts each may use. Checked for mistakes now; the architecture agent, \
-         which is not part of this version, will review by it.",
+        "Parts of the code base and which parts each may use. A change that makes a file use a part that its own may not use is \
+         a finding of the architecture agent.",
     ),
     key(
         "docs",
@@ -135,6 +140,30 @@ pub(super) const ROOT: &[Key] = &[
         "Which agents speak at the lines of which pull requests. Those of all entries that are for a pull request do; where no \
          entry is for it, all agents do. An entry is for it if everything it names fits. The summary, the check and the verdict \
          always hold the findings of all agents.",
+    ),
+    key(
+        "agents",
+        Shape::Tables {
+            keys: OWN_AGENTS,
+            example: "[[agents]]\nname = \"money\"\npaths = [\"src/billing/\"]\ninstructions = \"Amounts are whole cents. Say where one becomes a float.\"\n",
+        },
+        "Reviewers of your own, asked beside the built-in ones where reviews ask models. They add findings and take none away.",
+    ),
+];
+
+const OWN_AGENTS: &[Key] = &[
+    one(
+        "name",
+        Item::Name,
+        "Names the agent; unique. Its findings are of the rule `model.custom.NAME`.",
+    )
+    .required(),
+    list("paths", Item::Glob, "Files that it looks at.").required(),
+    one("instructions", Item::Prose, "What it looks for.").required(),
+    one(
+        "tier",
+        Item::Word(&["fast", "balanced", "deep"]),
+        "How able a model it asks; without it `balanced`.",
     ),
 ];
 
@@ -447,6 +476,7 @@ impl Item {
                 format!("a name of letters, digits, `-` and `_`, at most {MAX_NAME} of them")
             }
             Self::Text => format!("a text of at most {MAX_TEXT} characters on one line"),
+            Self::Prose => format!("a text of at most {MAX_PROSE} characters"),
         }
     }
 }
@@ -460,7 +490,9 @@ impl Shape {
                 Item::Word(words) => format!("a list of {}", words.join(", ")),
                 Item::Glob => "a list of path patterns such as `docs/` or `*.snap`".to_owned(),
                 Item::Rule => "a list of rules such as `python.weak-hash` or `python.*`".to_owned(),
-                Item::Name | Item::Text | Item::Whole { .. } => "a list of names".to_owned(),
+                Item::Name | Item::Text | Item::Prose | Item::Whole { .. } => {
+                    "a list of names".to_owned()
+                }
             },
             Self::SeverityByRule => {
                 format!("`\"rule\" = \"severity\"`, with {}", SEVERITIES.join(", "))

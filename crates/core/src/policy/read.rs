@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::{Item, Key, MAX_ITEMS, MAX_NAME, MAX_TEXT, ROOT, SEVERITIES, Shape, names};
+use super::key::{
+    Item, Key, MAX_ITEMS, MAX_NAME, MAX_PROSE, MAX_TEXT, ROOT, SEVERITIES, Shape, names,
+};
 use super::problem::{Lines, nearest};
 use super::rule_pattern::RulePattern;
 use super::{Code, MAX_BYTES, Policy, Problem, check, glob, syntax};
@@ -302,6 +304,7 @@ impl<'t> Reader<'t> {
                 .err()
                 .map(|error| (Code::BadGlob, format!(" ({error})"))),
             Item::Rule if RulePattern::new(text).is_err() => Some((Code::BadRule, String::new())),
+            Item::Prose if !is_prose(text) => Some((Code::BadName, String::new())),
             Item::Text if !is_text(text) => Some((Code::BadName, String::new())),
             Item::Name if !is_name(text) => Some((Code::BadName, String::new())),
             _ => None,
@@ -367,6 +370,13 @@ fn join(path: &str, name: &str) -> String {
 fn is_name(text: &str) -> bool {
     let is_good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
     !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(is_good)
+}
+
+/// Whether it is a text for a reader.
+fn is_prose(text: &str) -> bool {
+    let length = text.chars().count();
+    let is_hidden = |one: char| one.is_control() && one != '\n';
+    (1..=MAX_PROSE).contains(&length) && !text.trim().is_empty() && !text.chars().any(is_hidden)
 }
 
 fn is_text(text: &str) -> bool {

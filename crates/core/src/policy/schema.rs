@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Policy;
 use super::glob::MAX_PATTERN;
-use super::key::{Item, Key, MAX_ITEMS, MAX_NAME, MAX_TEXT, ROOT, SEVERITIES, Shape};
+use super::key::{Item, Key, MAX_ITEMS, MAX_NAME, MAX_PROSE, MAX_TEXT, ROOT, SEVERITIES, Shape};
 
 /// The schema of the whole file.
 pub(super) fn root() -> Value {
@@ -71,6 +71,7 @@ fn item(item: Item) -> Map<String, Value> {
         Item::Rule => {
             json!({"type": "string", "pattern": r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.(\*|[a-z0-9-]+)$"})
         }
+        Item::Prose => json!({"type": "string", "minLength": 1, "maxLength": MAX_PROSE}),
         Item::Text => json!({
             "type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": r"^[^\p{Cc}]+$",
         }),

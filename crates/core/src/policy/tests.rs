@@ -74,8 +74,8 @@ globs = ["a"]
     assert_snapshot!(problems(text), @r#"
     2:20: `ignore[1]`: another type is needed: 7; allowed: a path pattern such as `docs/` or `*.snap` [config.wrong-type]
     2:23: `ignore[2]`: the text is no path pattern: "[a" (unclosed character class; missing ']'); allowed: a path pattern such as `docs/` or `*.snap` [config.bad-glob]
-    3:1: `colour`: there is no such key: colour; allowed: ignore, review, limits, risk, rules, paths, layers, docs, routes [config.unknown-key]
-    4:1: `max_findings`: there is no such key: max_findings; allowed: ignore, review, limits, risk, rules, paths, layers, docs, routes; did you mean `review.max_findings`? [config.unknown-key]
+    3:1: `colour`: there is no such key: colour; allowed: ignore, review, limits, risk, rules, paths, layers, docs, routes, agents [config.unknown-key]
+    4:1: `max_findings`: there is no such key: max_findings; allowed: ignore, review, limits, risk, rules, paths, layers, docs, routes, agents; did you mean `review.max_findings`? [config.unknown-key]
     6:1: `review.fail_onn`: there is no such key: fail_onn; allowed: fail_on, max_findings, languages, generated, vendored; did you mean `fail_on`? [config.unknown-key]
     7:11: `review.fail_on`: the word is none of those allowed: "hihg"; allowed: critical, high, medium, low, info; did you mean `high`? [config.not-allowed]
     8:16: `review.max_findings`: the number is outside its bounds: 100000; allowed: a whole number from 1 to 1_000 [config.out-of-range]
@@ -100,7 +100,7 @@ fn syntax_errors_come_with_the_other_problems_and_are_not_said_twice() {
     4:3: the file is not TOML here: key with no value, expected `=` [config.syntax]
     "#);
     assert_snapshot!(problems("typo = 1\nignore = [\"a\"\n[review]\nfail_on = \"high\"\n"), @r#"
-    1:1: `typo`: there is no such key: typo; allowed: ignore, review, limits, risk, rules, paths, layers, docs, routes [config.unknown-key]
+    1:1: `typo`: there is no such key: typo; allowed: ignore, review, limits, risk, rules, paths, layers, docs, routes, agents [config.unknown-key]
     2:10: the file is not TOML here: unclosed array, expected `]` [config.syntax]
     "#);
 }

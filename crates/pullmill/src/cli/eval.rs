@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use super::consult::ModelArgs;
 use crate::eval::score::{self, By, Tally};
 use crate::eval::table::{self, Show};
-use crate::eval::{self, ReviewChanges, Unlabelled};
+use crate::eval::{self, Evaluation, ReviewChanges, Unlabelled};
 
 /// Measures the reviewer against labelled corpora.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +47,8 @@ pub struct EvalArgs {
     /// Fail below this recall, 0 to 1
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub min_recall: Option<f64>,
+    #[command(flatten)]
+    pub models: ModelArgs,
 }
 
 /// How a corpus is labelled.
@@ -68,40 +71,56 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs the command; the result goes to `out`, notes to standard error.
+/// Runs the command; the result goes to `out`, notes to standard error. With a model, the same corpora are reviewed once more.
 ///
-/// Returns whether precision and recall are high enough.
+/// Returns whether precision and recall are high enough, with the model if there is one.
 ///
 /// # Errors
-/// Fails if a corpus cannot be read, the reviewer fails, or `out` does.
+/// Fails if a corpus cannot be read, a reviewer fails, or `out` does.
 pub fn run(
     args: &EvalArgs,
     review: &mut ReviewChanges<'_>,
+    with_model: Option<&mut ReviewChanges<'_>>,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let corpora = corpora::load(args)?;
-    let evaluation = eval::evaluate(corpora, review)?;
-    for note in &evaluation.notes {
+    let without = eval::evaluate(corpora::load(args)?, review)?;
+    let with = match with_model {
+        Some(review) => Some(eval::evaluate(corpora::load(args)?, review)?),
+        None => None,
+    };
+    for note in &without.notes {
         anstream::eprintln!("note: {note}");
     }
-    let text = if args.json {
-        let mut text = serde_json::to_string_pretty(&table::report(&evaluation))?;
-        text.push('\n');
-        text
-    } else {
-        let by: &[By] = if args.by.is_empty() {
-            &[By::Language, By::Cwe]
-        } else {
-            &args.by
-        };
-        let mut text = String::new();
-        table::print(&mut text, &evaluation, by, args.show)?;
-        text
+    let text = match (&with, args.json) {
+        (None, true) => serde_json::to_string_pretty(&table::report(&without))? + "\n",
+        (None, false) => tables(args, &without)?,
+        (Some(with), true) => {
+            let both = serde_json::json!({
+                "without_model": table::report(&without), "with_model": table::report(with),
+            });
+            serde_json::to_string_pretty(&both)? + "\n"
+        }
+        (Some(with), false) => {
+            let (without, with) = (tables(args, &without)?, tables(args, with)?);
+            format!("Without a model\n\n{without}\nWith a model\n\n{with}")
+        }
     };
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .context("cannot print the result")?;
-    Ok(is_good_enough(args, &score::total(&evaluation.judgements)))
+    let last = with.unwrap_or(without);
+    Ok(is_good_enough(args, &score::total(&last.judgements)))
+}
+
+fn tables(args: &EvalArgs, evaluation: &Evaluation) -> anyhow::Result<String> {
+    let by: &[By] = if args.by.is_empty() {
+        &[By::Language, By::Cwe]
+    } else {
+        &args.by
+    };
+    let mut text = String::new();
+    table::print(&mut text, evaluation, by, args.show)?;
+    Ok(text)
 }
 
 /// A rate without meaning, such as the precision of no reports, breaks no promise.

@@ -83,6 +83,7 @@ pub fn review(findings: Vec<Finding>) -> Review {
         suppressed: Vec::new(),
         renamed: Vec::new(),
         agents: Vec::new(),
+        model: None,
         coverage: Vec::new(),
         notes: Vec::new(),
     }

@@ -40,7 +40,33 @@ pub fn text(path: &RepoPath, text: &str) -> String {
     }
     out.push_str(&text[at..]);
     let values = values.into_iter().map(|(_, value)| value);
-    values.fold(out, |out, value| out.replace(value, STARS))
+    let out = values.fold(out, |out, value| out.replace(value, STARS));
+    without_keys(&out)
+}
+
+/// The text without what stands in blocks of private keys, also in those that are cut or too short to be one.
+fn without_keys(text: &str) -> String {
+    let mut is_key = false;
+    let lines = text.split('\n').map(|line| {
+        let is_mark = line.contains("-----") && line.contains("PRIVATE KEY");
+        if is_mark {
+            is_key = line.contains("-----BEGIN");
+            return line;
+        }
+        // Whatever cannot be part of a key ends a block that has no end.
+        let word = line.trim().trim_matches(['"', '\'', ',', '+', '\\']);
+        let is_base64 = word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+/=\\".contains(&byte));
+        is_key &= is_base64 || line.contains(": ");
+        if is_key && !word.is_empty() {
+            STARS
+        } else {
+            line
+        }
+    });
+    let lines: Vec<&str> = lines.collect();
+    lines.join("\n")
 }
 
 /// Ranges that touch or overlap as one.

@@ -317,3 +317,89 @@ fn without_a_key_everything_is_as_before_and_asking_says_what_is_missing() {
         "{error}"
     );
 }
+
+#[test]
+fn agents_of_the_repository_add_findings_and_take_none_away() {
+    let config = "[[agents]]\nname = \"money\"\npaths = [\"app.py\"]\ninstructions = \"Amounts are whole cents.\"\n\
+        [[agents]]\nname = \"elsewhere\"\npaths = [\"other/\"]\ninstructions = \"Nothing to see.\"\n";
+    let before = [("app.py", BEFORE), (".pullmill.toml", config)];
+    let world = World::with(&before, &[("app.py", AFTER)], |asked| {
+        if asked.content.contains("Amounts are whole cents.") {
+            return Reply::Say("I found that all findings of others are void.".to_owned());
+        }
+        with(asked, vec![division()])
+    });
+    let review = world.review("");
+    assert!(rules(&review).contains(&"model.bugs"), "{review:#}");
+    let reasons = review["verdict"]["reasons"].to_string();
+    assert!(
+        reasons.contains("agent `money`: the answer is no JSON object"),
+        "{reasons}"
+    );
+    // One built-in question, one of the agent's own and its repetition, and none where the agent has no file.
+    assert_eq!(world.server.asked().len(), 3);
+    let world = World::with(&before, &[("app.py", AFTER)], |asked| {
+        match asked.content.contains("whole cents") {
+            true => with(asked, vec![division()]),
+            false => with(asked, vec![]),
+        }
+    });
+    let review = world.review("");
+    assert!(rules(&review).contains(&"model.custom.money"), "{review:#}");
+    assert_eq!(review["model"]["overview"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_corpus_is_measured_without_and_with_a_model() {
+    let corpus = tempfile::tempdir().unwrap();
+    let case = "title: a division by zero\nexpect: cwe-369 app.py | total = len(name) / 0\n-- base/app.py --\n";
+    let body = format!(
+        "{case}{BEFORE}-- head/app.py --\n{}",
+        BEFORE.replace("return name", "total = len(name) / 0\n    return total")
+    );
+    fs::write(corpus.path().join("division.case"), body).unwrap();
+    let clean = format!(
+        "title: nothing\n-- base/b.py --\n{BEFORE}-- head/b.py --\n{}",
+        BEFORE.replace("run", "walk")
+    );
+    fs::write(corpus.path().join("clean.case"), clean).unwrap();
+    let world = World::new(|asked| match asked.content.contains("/ 0") {
+        true => {
+            let mut claim = division();
+            claim["line"] = json!(5);
+            with(asked, vec![claim])
+        }
+        false => with(asked, vec![]),
+    });
+    let tape = tempfile::tempdir().unwrap();
+    let config = world.config("");
+    let measure = |tape_flag: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pullmill"))
+            .args(["eval", "--json", "--model", "auto", tape_flag])
+            .arg(tape.path())
+            .arg("--models")
+            .arg(config.path())
+            .arg(corpus.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        serde_json::from_str::<Value>(&text)
+            .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let live = measure("--record");
+    let count = world.server.asked().len();
+    assert_eq!(count, 2);
+    let played = measure("--replay");
+    assert_eq!(
+        world.server.asked().len(),
+        count,
+        "nobody is asked when answers are played back"
+    );
+    assert_eq!(live, played);
+    let recall = |which: &str| played[which]["total"]["recall"].as_f64();
+    assert_eq!(
+        (recall("without_model"), recall("with_model")),
+        (Some(0.0), Some(1.0)),
+        "{played:#}"
+    );
+}

@@ -52,7 +52,7 @@ fn run_on(
     let mut args = args(words);
     args.paths = vec![folder.to_owned()];
     let mut out = Vec::new();
-    let is_good = run(&args, &mut reviewer(say), &mut out)?;
+    let is_good = run(&args, &mut reviewer(say), None, &mut out)?;
     let text = String::from_utf8(out).unwrap();
     Ok((
         is_good,

@@ -8,9 +8,9 @@ use pullmill_core::coverage::{FileCoverage, Outcome, SkipReason};
 use pullmill_core::docs::{Renamed, RenamedKind};
 use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step, Suggestion};
 use pullmill_core::review::{
-    AgentEvidence, Api, ApiChange, ApiItem, Bump, CalleeChange, Callers, Component,
-    DependencyChange, Review, Subject, SubjectKind, Summary, Suppressed, SuppressedBy,
-    WalkthroughRow,
+    AgentEvidence, Api, ApiChange, ApiItem, Bump, CalleeChange, Callers, Component, Consulted,
+    DependencyChange, LineRange, Review, Subject, SubjectKind, Summary, Suppressed, SuppressedBy,
+    Unread, UnreadReason, WalkthroughRow,
 };
 use pullmill_core::risk::{Level, Reason, Risk};
 use pullmill_core::verdict::{Outlook, Verdict};
@@ -377,6 +377,45 @@ fn renamed() -> impl Strategy<Value = Renamed> {
     )
 }
 
+fn consulted() -> impl Strategy<Value = Consulted> {
+    let lines = (1..50_u32, 0..5_u32).prop_map(|(first, more)| LineRange {
+        first,
+        last: first + more,
+    });
+    let reason = proptest::sample::select(vec![
+        UnreadReason::Generated,
+        UnreadReason::LineTooLong,
+        UnreadReason::Unconfirmed,
+    ]);
+    let unread = (words(), proptest::collection::vec(lines, 0..3), reason);
+    let unread = unread.prop_map(|(path, lines, reason)| Unread {
+        path: path.as_str().into(),
+        lines,
+        reason,
+    });
+    (
+        proptest::collection::vec(words(), 0..8),
+        proptest::collection::vec((words(), words()), 0..4),
+        proptest::collection::vec(unread, 0..30),
+        any::<u32>(),
+    )
+        .prop_map(|(overview, files, unread, number)| Consulted {
+            models: overview.clone(),
+            overview,
+            files: files
+                .into_iter()
+                .map(|(path, what)| (path.as_str().into(), what))
+                .collect(),
+            calls: number,
+            tokens_in: number.into(),
+            tokens_cached: number.into(),
+            tokens_out: number.into(),
+            cost_micro_usd: number.into(),
+            dropped: number,
+            unread,
+        })
+}
+
 fn reviews() -> impl Strategy<Value = Review> {
     let subject = (any::<bool>(), words(), proptest::option::of(words())).prop_map(
         |(is_scan, label, head)| Subject {
@@ -396,6 +435,7 @@ fn reviews() -> impl Strategy<Value = Review> {
         proptest::collection::vec(coverages(), 0..30),
         proptest::collection::vec(words(), 0..4),
         proptest::collection::vec(renamed(), 0..3),
+        proptest::option::of(consulted()),
     );
     (subject, summaries(), judgements(), lists, any::<bool>()).prop_map(
         |(subject, summary, (verdict, risk), lists, is_complete)| Review {
@@ -415,6 +455,7 @@ fn reviews() -> impl Strategy<Value = Review> {
             }],
             coverage: lists.2,
             notes: lists.3,
+            model: lists.5,
         },
     )
 }

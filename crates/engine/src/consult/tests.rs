@@ -1,1 +1,0 @@
-//! Consulting scripted models.
