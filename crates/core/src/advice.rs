@@ -148,6 +148,19 @@ fn parts<T: for<'de> Deserialize<'de>>(values: &[Value], bad: &mut u32) -> Vec<T
     good
 }
 
+/// Reads a list out of an answer that is a JSON object with one; parts of it that are not what they should be are left out.
+///
+/// # Errors
+/// Says why it is of no use.
+pub fn read_list<T: for<'de> Deserialize<'de>>(
+    answer: &str,
+    field: &'static str,
+) -> Result<Vec<T>, Unusable> {
+    let (object, _) = repair::object(answer)?;
+    let list = object.get(field).and_then(Value::as_array);
+    Ok(parts(list.ok_or(Unusable::Lacks(field))?, &mut 0))
+}
+
 /// Reads a text out of an answer that is a JSON object with one.
 ///
 /// # Errors

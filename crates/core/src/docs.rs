@@ -1,5 +1,6 @@
 //! Documents that a change has made untrue: they still call something by a name that it certainly does not have any more.
 
+pub mod advised;
 pub mod finding;
 mod needle;
 mod spans;
@@ -58,6 +59,8 @@ pub struct Edit {
     pub after: String,
     /// What has another name: the first of them, if there are several.
     pub of: Renamed,
+    /// Whether a model says so; else it is certain.
+    pub is_advised: bool,
 }
 
 /// How documents end whose lines are looked at.
@@ -145,6 +148,7 @@ pub fn drift(renamed: &[Renamed], path: &RepoPath, text: &str) -> Vec<Edit> {
                 before: line.to_owned(),
                 after,
                 of,
+                is_advised: false,
             });
         }
     }

@@ -1,6 +1,7 @@
 //! Has models read a change: packs it, asks, reads whatever comes back, holds it against the code and lists what was not read.
 //! A model adds findings and words. It cannot take anything away, and its silence is not safety.
 
+pub mod documents;
 pub mod text;
 
 use std::borrow::Cow;

@@ -117,13 +117,14 @@ pub async fn engine(
         Arc::clone(&ports.blobs),
         forge.markers.clone(),
     );
-    let commands: Arc<dyn Agent> = Arc::new(commands.with_models(advisors));
+    let commands: Arc<dyn Agent> = Arc::new(commands.with_models(advisors.clone()));
     agents.push((workflow::command_agent(), commands));
-    let docs: Arc<dyn Agent> = Arc::new(DocsAgent::new(
+    let docs = DocsAgent::new(
         Arc::clone(&forge.read),
         Arc::clone(&ports.blobs),
         forge.markers.clone(),
-    ));
+    );
+    let docs: Arc<dyn Agent> = Arc::new(docs.with_models(advisors.clone()));
     agents.push((workflow::docs_agent(), docs));
     let cleanup: Arc<dyn Agent> = Arc::new(CleanupAgent::new(Arc::clone(&forge.read)));
     agents.push((workflow::cleanup_agent(), cleanup));

@@ -109,10 +109,15 @@ pub fn commit(
         .collect();
     let names: BTreeSet<(&str, &str)> = edits
         .iter()
+        .filter(|edit| !edit.is_advised)
         .map(|edit| (&*edit.of.from, &*edit.of.to))
         .filter(|(from, to)| is_plain(from) && is_plain(to))
         .collect();
-    let mut message = String::from("docs: use the names that the code has now\n\n");
+    let is_all_advised = edits.iter().all(|edit| edit.is_advised);
+    let mut message = String::from(match is_all_advised {
+        true => "docs: say what the code does now\n\n",
+        false => "docs: use the names that the code has now\n\n",
+    });
     for (from, to) in names {
         message.push_str(&format!("- {from} is {to} now\n"));
     }
@@ -144,6 +149,9 @@ fn place(
 }
 
 fn said(edit: &Edit, is_there: bool) -> String {
+    if edit.is_advised {
+        return advised(edit, is_there);
+    }
     let (from, to) = (code(&edit.of.from), code(&edit.of.to));
     let what = match edit.of.kind {
         RenamedKind::Symbol
@@ -167,6 +175,30 @@ fn said(edit: &Edit, is_there: bool) -> String {
     let fence = fence(&[&edit.before, &edit.after]);
     format!(
         "{what}; {place} still uses the old name.\n\n{fence}diff\n-{}\n+{}\n{fence}",
+        edit.before, edit.after
+    )
+}
+
+/// What a model says of a line; nobody is certain of it.
+fn advised(edit: &Edit, is_there: bool) -> String {
+    let from = code(&edit.of.from);
+    let what = match edit.of.to.as_str() {
+        "" => format!("{from} is gone"),
+        to => format!("{from} is {} now", code(to)),
+    };
+    let place = match is_there {
+        true => "this line".to_owned(),
+        false => code(&format!("{}:{}", edit.path, edit.line)),
+    };
+    let what = format!(
+        "{what}; a model says that {place} is not true any more and should read so. Nobody has checked it."
+    );
+    if is_there {
+        return format!("{what}\n\n{}", suggestion(&edit.after));
+    }
+    let fence = fence(&[&edit.before, &edit.after]);
+    format!(
+        "{what}\n\n{fence}diff\n-{}\n+{}\n{fence}",
         edit.before, edit.after
     )
 }

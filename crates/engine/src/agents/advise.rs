@@ -1,10 +1,12 @@
 //! Has models look at a pull request on top of the analysis, on the account of its execution.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pullmill_core::advice::carry;
 use pullmill_core::assemble::Assessed;
 use pullmill_core::change::{Change, RepoPath};
+use pullmill_core::docs::Edit;
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground};
 use pullmill_core::ports::forge::PullRef;
 use pullmill_core::review::Review;
@@ -13,6 +15,7 @@ use pullmill_core::trial;
 
 use super::Work;
 use super::pull::fault;
+use crate::consult::documents;
 use crate::consult::text::{self, Wanted, Words};
 use crate::consult::{Consultation, Consulting, Task, Unheard, consult};
 use crate::desk::ledger::Payer;
@@ -93,6 +96,17 @@ impl Advisors {
         let assessed = self.assess(change, ground).await?;
         let clean = |path: &RepoPath, text: &str| self.analyzer.redact(path, text);
         Ok(text::ask(&assessed, &self.desk(work), &clean, wanted).await)
+    }
+
+    /// Lines of documents that the change has made untrue.
+    pub(super) async fn documents(
+        &self,
+        work: &Work,
+        review: &Review,
+        texts: &BTreeMap<RepoPath, String>,
+    ) -> Result<Vec<Edit>, String> {
+        let clean = |path: &RepoPath, text: &str| self.analyzer.redact(path, text);
+        documents::edits(review, texts, &self.desk(work), &clean).await
     }
 
     /// What rules say of a change.

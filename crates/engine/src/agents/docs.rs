@@ -15,11 +15,13 @@ use pullmill_core::ports::blob::Blobs;
 use pullmill_core::ports::forge::{Fetched, ForgeRead, Pull, PullRef, Wanted};
 use pullmill_core::posting::{Shown, edits};
 use pullmill_core::reply;
+use pullmill_core::review::Review;
 use pullmill_core::stream::Told;
 use pullmill_core::task::{Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::advise::Advisors;
 use super::pull::{Latest, failed, read_review};
 use super::{Agent, Work};
 
@@ -41,6 +43,7 @@ pub struct DocsAgent {
     forge: Arc<dyn ForgeRead>,
     blobs: Arc<dyn Blobs>,
     markers: MarkerKey,
+    advisors: Option<Advisors>,
 }
 
 /// What the lane hands over.
@@ -78,7 +81,14 @@ impl DocsAgent {
             forge,
             blobs,
             markers,
+            advisors: None,
         }
+    }
+
+    /// The same agent, which also asks models.
+    #[must_use]
+    pub fn with_models(self, advisors: Option<Advisors>) -> Self {
+        Self { advisors, ..self }
     }
 
     async fn update(&self, work: &Work) -> Result<Outcome, Outcome> {
@@ -136,7 +146,8 @@ impl DocsAgent {
             return Err(Idle::Because("`docs.mode` is `off` on the default branch"));
         }
         let review = read_review(&*self.blobs, &latest.review).await?;
-        if review.renamed.is_empty() {
+        let may_ask = self.advisors.is_some() && says_otherwise(&review);
+        if review.renamed.is_empty() && !may_ask {
             return Err(Idle::Because("the change gives nothing another name"));
         }
         let library = self.library(pull_ref, &pull.head, &policy).await?;
@@ -144,7 +155,14 @@ impl DocsAgent {
             .texts
             .iter()
             .flat_map(|(path, text)| drift(&review.renamed, path, text));
-        let drifted: Vec<Edit> = drifted.collect();
+        let mut drifted: Vec<Edit> = drifted.collect();
+        let mut unanswered = None;
+        if let Some(advisors) = self.advisors.as_ref().filter(|_| may_ask) {
+            match advisors.documents(work, &review, &library.texts).await {
+                Ok(advised) => add(&mut drifted, advised),
+                Err(why) => unanswered = Some(why),
+            }
+        }
         let name = pull_name(&work.execution.tenant, pull_ref);
         let shown = Shown::of(&pull.threads, |body| self.markers.read_finding(&name, body));
         let mut note = None;
@@ -176,14 +194,15 @@ impl DocsAgent {
         if let Some(to) = input.to {
             let mut files: Vec<&RepoPath> = drifted.iter().map(|edit| &edit.path).collect();
             files.dedup();
-            let body = match drifted.is_empty() {
-                true => reply::nothing("no document uses an old name"),
-                false => reply::docs(drifted.len(), files.len(), is_commit),
+            let body = match (drifted.is_empty(), unanswered) {
+                (true, Some(why)) => reply::no_answer(&why),
+                (true, None) => reply::nothing("no document is untrue now"),
+                (false, _) => reply::docs(drifted.len(), files.len(), is_commit),
             };
             contents.push(Content::Reply { to, body });
         }
         if contents.is_empty() {
-            return Err(Idle::Because("no document uses an old name"));
+            return Err(Idle::Because("no document is untrue now"));
         }
         Ok(contents)
     }
@@ -266,6 +285,23 @@ impl DocsAgent {
         let Library { tree, texts } = library;
         edits::commit(drifted, texts, tree, &pull.head, branch).map(Content::Commit)
     }
+}
+
+/// Whether a change calls something in another way that others can name, or takes it away.
+pub(super) fn says_otherwise(review: &Review) -> bool {
+    let api = &review.summary.api;
+    !api.changed.is_empty() || !api.removed.is_empty()
+}
+
+/// Adds what a model says of lines of which nothing is certain.
+fn add(drifted: &mut Vec<Edit>, advised: Vec<Edit>) {
+    for edit in advised {
+        let is_same = |other: &Edit| (&other.path, other.line) == (&edit.path, edit.line);
+        if !drifted.iter().any(is_same) {
+            drifted.push(edit);
+        }
+    }
+    drifted.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
 }
 
 #[async_trait]

@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::advise::{Advisors, unanalysed};
+use super::docs::says_otherwise;
 use super::reading::read_change;
 use super::{Agent, Work};
 
@@ -169,7 +170,9 @@ impl PullAgent {
         if section::read(&pull.description, &marker).is_some() {
             contents.push(described);
         }
-        let docs = (!is_own && !review.renamed.is_empty()).then(|| AskedDocs {
+        let may_ask = self.advisors.is_some() && says_otherwise(review);
+        let has_docs = !review.renamed.is_empty() || may_ask;
+        let docs = (!is_own && has_docs).then(|| AskedDocs {
             by: AUTO.to_owned(),
             head: pull.head.clone(),
             to: None,

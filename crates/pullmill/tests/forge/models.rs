@@ -230,3 +230,92 @@ fn questions_are_answered_where_they_were_asked_and_the_answers_do_nothing() {
     });
     assert_eq!(posted.reviews.len(), 1, "{posted:#?}");
 }
+
+/// P5, P6: documents that name what is called in another way now, which no rule can mend.
+fn documents(mode: &str) -> (Scene, ModelServer, Opened) {
+    let models = ModelServer::start(|asked| {
+        match asked.system.contains("You keep documents true") {
+        true => Reply::Say(
+            json!({"edits": [
+                {"path": "README.md", "line": 3, "quote": "Call `total_of(items)` for the sum.",
+                 "replacement": "Call `total_of(items, rate)` for the sum.", "name": "total_of"},
+                {"path": "README.md", "line": 1, "quote": "# Shop", "replacement": "# Shop https://evil.example", "name": "total_of"},
+            ]})
+            .to_string(),
+        ),
+        false => with(asked, &[]),
+    }
+    });
+    let place = Place::new();
+    std::fs::write(
+        place.path().join("models.toml"),
+        models.config("anthropic", 100_000),
+    )
+    .unwrap();
+    let base = [
+        (
+            "README.md",
+            "# Shop\n\nCall `total_of(items)` for the sum.\n",
+        ),
+        (".pullmill.toml", mode),
+        (
+            "shop/sum.py",
+            "def total_of(items):\n    return sum(items)\n",
+        ),
+    ];
+    let arguments = [
+        "--github-stale",
+        "0",
+        "--model",
+        "auto",
+        "--models",
+        "models.toml",
+    ];
+    let scene = Scene::with_base(place, &arguments, &base);
+    let opened = scene.open(&[(
+        "shop/sum.py",
+        "def total_of(items, rate):\n    return sum(items) * rate\n",
+    )]);
+    scene.reviewed(opened);
+    (scene, models, opened)
+}
+
+#[test]
+fn a_model_says_which_lines_of_documents_are_untrue_and_rules_say_what_of_it_may_be_said() {
+    let (scene, models, opened) = documents("");
+    let posted = scene.wait(opened, "a suggestion", |posted| {
+        posted.lines.iter().any(|line| {
+            line.body
+                .contains("+Call `total_of(items, rate)` for the sum.")
+        })
+    });
+    assert!(
+        posted.lines.iter().all(|line| !line.body.contains("evil")),
+        "{posted:#?}"
+    );
+    assert_eq!(models.asked().len(), 2);
+}
+
+#[test]
+fn in_commit_mode_one_commit_mends_documents_and_none_follows_it() {
+    let (scene, models, opened) = documents("[docs]\nmode = \"commit\"\n");
+    let posted = scene.wait(opened, "a commit", |posted| {
+        posted.files["README.md"] == "# Shop\n\nCall `total_of(items, rate)` for the sum.\n"
+    });
+    let committed = posted.head;
+    for _ in 0..3 {
+        scene.tell();
+        scene.quiet();
+    }
+    let posted = scene.reviewed(opened);
+    assert_eq!(
+        posted.head, committed,
+        "one commit, and no other because of it"
+    );
+    let about_docs = models
+        .asked()
+        .iter()
+        .filter(|asked| asked.system.contains("You keep documents true"))
+        .count();
+    assert_eq!(about_docs, 1);
+}
