@@ -163,6 +163,7 @@ impl ModelServer {
     /// # Panics
     /// If there is no port.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "a test without a server has failed")]
     pub fn start(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");

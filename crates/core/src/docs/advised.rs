@@ -274,7 +274,7 @@ mod tests {
         let passages = passages();
         let good =
             edit("Call `total_of(items, rate)` for the sum, see [more](https://shop.example).");
-        assert_eq!(passages.verify(&[good.clone()]).len(), 1);
+        assert_eq!(passages.verify(std::slice::from_ref(&good)).len(), 1);
         for bad in [
             edit(&good.quote),
             edit("Call `total_of(items, rate)` for the sum, see [more](https://evil.example)."),

@@ -276,7 +276,6 @@ fn documents(mode: &str) -> (Scene, ModelServer, Opened) {
         "shop/sum.py",
         "def total_of(items, rate):\n    return sum(items) * rate\n",
     )]);
-    scene.reviewed(opened);
     (scene, models, opened)
 }
 
@@ -307,7 +306,9 @@ fn in_commit_mode_one_commit_mends_documents_and_none_follows_it() {
         scene.tell();
         scene.quiet();
     }
-    let posted = scene.reviewed(opened);
+    let posted = scene.wait(opened, "a check of our commit", |posted| {
+        !posted.checks.is_empty()
+    });
     assert_eq!(
         posted.head, committed,
         "one commit, and no other because of it"

@@ -71,7 +71,7 @@ fn first_trick(line: &str, is_first: bool) -> Option<(u32, Trick, char)> {
     for (column, character) in (1..).zip(line.chars()) {
         // A mark of the byte order may begin a file.
         let is_mark = character == '\u{FEFF}' && is_first && column == 1;
-        let trick = trick(character).filter(|trick| !is_mark && !(is_flag && *trick == Trick::Tag));
+        let trick = trick(character).filter(|trick| !is_mark && (!is_flag || *trick != Trick::Tag));
         if let Some(trick) = trick {
             return Some((column, trick, character));
         }
