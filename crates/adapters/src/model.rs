@@ -1,6 +1,8 @@
 //! Models of providers, each spoken to in its own words over one kind of request.
 
 mod anthropic;
+#[cfg(feature = "aws")]
+mod bedrock;
 pub mod cassette;
 mod gemini;
 mod openai_compatible;
@@ -50,11 +52,21 @@ pub struct Providers {
 
 /// A provider that can be asked.
 struct Provider {
-    kind: ProviderKind,
-    place: Place,
     access: Access,
     is_azure: bool,
-    no_schema: openai_compatible::NoSchema,
+    speaks: Speaks,
+}
+
+/// How a provider is spoken to.
+enum Speaks {
+    /// Over a request of our own.
+    Http(ProviderKind, Place, openai_compatible::NoSchema),
+    /// By an SDK, at an address if one was given.
+    #[cfg(feature = "aws")]
+    Bedrock(String, bedrock::Bedrock),
+    /// Not by this program.
+    #[cfg(not(feature = "aws"))]
+    Nothing,
 }
 
 impl Providers {
@@ -72,13 +84,23 @@ impl Providers {
             let Some(provider) = catalogue.providers.get(&name) else {
                 continue;
             };
-            let place = Place::new(&provider.endpoint).map_err(|error| (name.clone(), error))?;
+            let speaks = match provider.kind {
+                #[cfg(feature = "aws")]
+                ProviderKind::Bedrock => {
+                    Speaks::Bedrock(provider.endpoint.clone(), bedrock::Bedrock::default())
+                }
+                #[cfg(not(feature = "aws"))]
+                ProviderKind::Bedrock => Speaks::Nothing,
+                kind => {
+                    let place = Place::new(&provider.endpoint);
+                    let place = place.map_err(|error| (name.clone(), error))?;
+                    Speaks::Http(kind, place, openai_compatible::NoSchema::default())
+                }
+            };
             let provider = Provider {
-                kind: provider.kind,
-                place,
                 access,
                 is_azure: provider.is_azure,
-                no_schema: openai_compatible::NoSchema::default(),
+                speaks,
             };
             open.insert(name, provider);
         }
@@ -109,20 +131,32 @@ impl Model for Providers {
                 ask.model
             )));
         };
+        let limits = &self.catalogue.limits;
+        let (kind, place, no_schema) = match &provider.speaks {
+            Speaks::Http(kind, place, no_schema) => (kind, place, no_schema),
+            #[cfg(feature = "aws")]
+            Speaks::Bedrock(endpoint, bedrock) => {
+                return bedrock.ask(endpoint, limits, entry, ask, progress).await;
+            }
+            #[cfg(not(feature = "aws"))]
+            Speaks::Nothing => {
+                let why = "Bedrock needs a build with the feature `aws`";
+                return Err(ModelError::Refused(why.to_owned()));
+            }
+        };
         let call = post::Call {
-            place: &provider.place,
+            place,
             access: &provider.access,
             clock: &*self.clock,
-            limits: &self.catalogue.limits,
+            limits,
             progress,
         };
-        match provider.kind {
+        match kind {
             ProviderKind::Anthropic => anthropic::ask(call, entry, ask).await,
-            ProviderKind::Openai => openai_compatible::ask(call, provider, entry, ask).await,
             ProviderKind::Gemini => gemini::ask(call, entry, ask).await,
-            ProviderKind::Bedrock => Err(ModelError::Refused(
-                "Bedrock needs a build with the feature `aws`".to_owned(),
-            )),
+            ProviderKind::Openai | ProviderKind::Bedrock => {
+                openai_compatible::ask(call, provider.is_azure, no_schema, entry, ask).await
+            }
         }
     }
 

@@ -52,6 +52,7 @@ impl Asked {
             "/tools/0/input_schema",
             "/response_format",
             "/generationConfig/responseJsonSchema",
+            "/toolConfig/tools/0/toolSpec/inputSchema/json",
         ];
         let schema = schema.iter().find_map(|place| self.body.pointer(place));
         let schema = schema.map_or(0, |schema| tokens(&schema.to_string()));
@@ -250,9 +251,9 @@ fn serve(
     let reply = script(&asked);
     let mut stream = stream;
     match reply {
-        Reply::Say(text) => stream.write_all(&whole(&wire.events(&asked, &text, "done"))),
-        Reply::Cut(text) => stream.write_all(&whole(&wire.events(&asked, &text, "length"))),
-        Reply::Refuse => stream.write_all(&whole(&wire.events(&asked, "", "refused"))),
+        Reply::Say(text) => stream.write_all(&wire.whole(&wire.events(&asked, &text, "done"))),
+        Reply::Cut(text) => stream.write_all(&wire.whole(&wire.events(&asked, &text, "length"))),
+        Reply::Refuse => stream.write_all(&wire.whole(&wire.events(&asked, "", "refused"))),
         Reply::Status(status, headers, body) => {
             let headers: String = headers
                 .iter()
@@ -273,7 +274,7 @@ fn serve(
             stream.write_all(&bytes)
         }
         Reply::Break(text) => {
-            let bytes = whole(&wire.events(&asked, &text, "done"));
+            let bytes = wire.whole(&wire.events(&asked, &text, "done"));
             stream.write_all(&bytes[..bytes.len() / 2])
         }
         Reply::Hang => wait(ends),
@@ -305,10 +306,6 @@ fn wait(ends: &AtomicBool) -> std::io::Result<()> {
     Ok(())
 }
 
-fn whole(events: &str) -> Vec<u8> {
-    [BEGIN, events.as_bytes()].concat()
-}
-
 fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Asked> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -337,7 +334,11 @@ fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Asked> {
     };
     let content = match body.pointer("/messages/1") {
         Some(_) => text(&["/messages/1/content"]),
-        None => text(&["/messages/0/content", "/contents/0/parts/0/text"]),
+        None => text(&[
+            "/messages/0/content",
+            "/messages/0/content/0/text",
+            "/contents/0/parts/0/text",
+        ]),
     };
     let system = text(&[
         "/system/0/text",
@@ -359,6 +360,8 @@ enum Wire {
     Anthropic,
     OpenAi,
     Gemini,
+    /// It does not stream here: an answer is one JSON object.
+    Bedrock,
 }
 
 impl Wire {
@@ -366,7 +369,22 @@ impl Wire {
         match path {
             path if path.ends_with("/messages") => Self::Anthropic,
             path if path.contains("GenerateContent") => Self::Gemini,
+            path if path.ends_with("/converse") => Self::Bedrock,
             _ => Self::OpenAi,
+        }
+    }
+
+    /// A whole answer with its head.
+    fn whole(self, events: &str) -> Vec<u8> {
+        match self {
+            Self::Bedrock => {
+                let length = events.len();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+                );
+                [head.as_bytes(), events.as_bytes()].concat()
+            }
+            _ => [BEGIN, events.as_bytes()].concat(),
         }
     }
 
@@ -377,7 +395,9 @@ impl Wire {
                 "delta": {"type": "input_json_delta", "partial_json": text},
             }),
             Self::OpenAi => json!({"choices": [{"index": 0, "delta": {"content": text}}]}),
-            Self::Gemini => json!({"candidates": [{"content": {"parts": [{"text": text}]}}]}),
+            Self::Gemini | Self::Bedrock => {
+                json!({"candidates": [{"content": {"parts": [{"text": text}]}}]})
+            }
         };
         format!("data: {piece}\n\n")
     }
@@ -436,6 +456,28 @@ impl Wire {
                     "responseId": "resp-1",
                 });
                 format!("{pieces}data: {last}\n\n")
+            }
+            Self::Bedrock => {
+                let stop = match stop {
+                    "length" => "max_tokens",
+                    "refused" => "content_filtered",
+                    _ => "tool_use",
+                };
+                let block = match serde_json::from_str::<Value>(text) {
+                    Ok(input) => {
+                        json!({"toolUse": {"toolUseId": "t-1", "name": "review", "input": input}})
+                    }
+                    Err(_) => json!({"text": text}),
+                };
+                json!({
+                    "output": {"message": {"role": "assistant", "content": [block]}}, "stopReason": stop,
+                    "usage": {
+                        "inputTokens": sent - cached, "cacheReadInputTokens": cached, "outputTokens": answered,
+                        "totalTokens": sent + answered,
+                    },
+                    "metrics": {"latencyMs": 1},
+                })
+                .to_string()
             }
         }
     }

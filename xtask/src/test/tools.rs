@@ -1,4 +1,4 @@
-//! Fetches what some tests compare against, by the ordinary clients, into `target/tools`. Runs nothing that it fetches.
+//! Fetches what some tests compare against, by the ordinary clients, into `target/tools`. Runs nothing that it fetches: tests do.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +14,8 @@ struct Fetched {
     folder: &'static str,
     package: &'static str,
     file: &'static str,
+    /// What else of the package is needed.
+    others: &'static [&'static str],
 }
 
 const FETCHED: &[Fetched] = &[
@@ -23,6 +25,7 @@ const FETCHED: &[Fetched] = &[
         folder: "sarif",
         package: "@microsoft/jest-sarif@1.0.0-beta.0",
         file: "package/lib/schemas/sarif-2.1.0-rtm.5.json",
+        others: &[],
     },
     // Payloads of every event GitHub sends.
     Fetched {
@@ -30,6 +33,7 @@ const FETCHED: &[Fetched] = &[
         folder: "webhooks",
         package: "@octokit/webhooks-examples@7.6.1",
         file: "package/api.github.com/index.json",
+        others: &[],
     },
     // GitHub's own description of its REST API.
     Fetched {
@@ -37,6 +41,15 @@ const FETCHED: &[Fetched] = &[
         folder: "openapi",
         package: "@octokit/openapi@23.0.2",
         file: "package/generated/api.github.com.json",
+        others: &[],
+    },
+    // A mock of several providers of models; the tests that use it run it on loopback.
+    Fetched {
+        variable: "PULLMILL_AIMOCK",
+        folder: "aimock",
+        package: "@copilotkit/aimock@1.43.0",
+        file: "package/dist/cli.js",
+        others: &["package/dist", "package/package.json"],
     },
 ];
 
@@ -82,6 +95,7 @@ fn fetch_one(folder: &Path, fetched: &Fetched) -> Result<()> {
     );
     let status = Command::new("tar")
         .args(["-xzf", &name, fetched.file])
+        .args(fetched.others)
         .current_dir(folder)
         .status()
         .context("tar cannot be run")?;

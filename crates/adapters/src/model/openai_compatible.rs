@@ -7,7 +7,6 @@ use pullmill_core::models::Entry;
 use pullmill_core::ports::model::{Answer, Ask, ModelError, Stop, Usage};
 use serde_json::{Value, json};
 
-use super::Provider;
 use super::anthropic::rounded;
 use super::post::{Call, Pieces, Post};
 
@@ -34,18 +33,19 @@ impl NoSchema {
 
 pub(super) async fn ask(
     mut call: Call<'_>,
-    provider: &Provider,
+    is_azure: bool,
+    no_schema: &NoSchema,
     entry: &Entry,
     ask: &Ask,
 ) -> Result<Answer, ModelError> {
-    let keeps_schemas = entry.has_schema && !provider.no_schema.has(&ask.model);
-    match once(&mut call, provider, entry, ask, keeps_schemas).await {
+    let keeps_schemas = entry.has_schema && !no_schema.has(&ask.model);
+    match once(&mut call, is_azure, entry, ask, keeps_schemas).await {
         // A request that is refused was not answered, and costs nothing.
         Err(ModelError::Refused(said))
             if keeps_schemas && ask.schema.is_some() && is_about_schema(&said) =>
         {
-            provider.no_schema.add(&ask.model);
-            once(&mut call, provider, entry, ask, false).await
+            no_schema.add(&ask.model);
+            once(&mut call, is_azure, entry, ask, false).await
         }
         answered => answered,
     }
@@ -60,12 +60,12 @@ fn is_about_schema(said: &str) -> bool {
 
 async fn once(
     call: &mut Call<'_>,
-    provider: &Provider,
+    is_azure: bool,
     entry: &Entry,
     ask: &Ask,
     keeps_schemas: bool,
 ) -> Result<Answer, ModelError> {
-    let is_own = provider.is_azure || call.place.host() == OPENAI;
+    let is_own = is_azure || call.place.host() == OPENAI;
     let most = if is_own {
         "max_completion_tokens"
     } else {
@@ -100,7 +100,7 @@ async fn once(
     ]);
     let post = Post {
         path: "/chat/completions".to_owned(),
-        key: match provider.is_azure {
+        key: match is_azure {
             true => ("api-key", ""),
             false => ("authorization", "Bearer "),
         },

@@ -69,7 +69,7 @@ impl Agent for SnippetAgent {
             Err(outcome) => return outcome,
         };
         let review = match self.analyzer.review(submission).await {
-            Ok(assessed) => assessed.review(),
+            Ok(assessed) => assessed,
             Err(error @ AnalyzerError::Unavailable(_)) => return unavailable(&error),
             Err(error @ AnalyzerError::Broken(_)) => return Outcome::Failed(error.to_string()),
         };
