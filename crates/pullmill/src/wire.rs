@@ -86,7 +86,12 @@ pub async fn engine(
     let ports = ports(place).await?;
     let analyzer = Arc::new(ChildReviews::new(reviews));
     let blobs = Arc::clone(&ports.blobs);
-    let agent: Arc<dyn Agent> = Arc::new(SnippetAgent::new(analyzer.clone(), blobs));
+    let advisors = models.map(|models| {
+        let law = Settings::default().breaker;
+        Advisors::new(Desks::new(models, ports.clone(), law), analyzer.clone())
+    });
+    let agent = SnippetAgent::new(analyzer.clone(), blobs);
+    let agent: Arc<dyn Agent> = Arc::new(agent.with_models(advisors.clone()));
     let mut plans = vec![workflow::snippet_review()];
     let mut agents = vec![(workflow::static_agent(), agent)];
     let Some(address) = forge else {
@@ -100,10 +105,6 @@ pub async fn engine(
             (forge, Some(watched))
         }
     };
-    let advisors = models.map(|models| {
-        let law = Settings::default().breaker;
-        Advisors::new(Desks::new(models, ports.clone(), law), analyzer.clone())
-    });
     let agent = PullAgent::new(
         Arc::clone(&forge.read),
         analyzer,

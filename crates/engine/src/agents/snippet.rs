@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pullmill_core::id::TenantId;
-use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Submission};
+use pullmill_core::ports::analyzer::{Analyzer, Ground, Submission};
 use pullmill_core::ports::blob::{BlobClass, BlobError, BlobRef, Blobs};
 use pullmill_core::review::Review;
 use pullmill_core::stream::Told;
@@ -13,6 +13,7 @@ use pullmill_core::task::{Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::advise::{Advisors, unanalysed};
 use super::{Agent, Work};
 
 /// Most bytes of a submission.
@@ -24,6 +25,7 @@ const TOLD: usize = 50;
 pub struct SnippetAgent {
     analyzer: Arc<dyn Analyzer>,
     blobs: Arc<dyn Blobs>,
+    advisors: Option<Advisors>,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +36,30 @@ struct Input {
 impl SnippetAgent {
     /// An agent with an analysis.
     pub fn new(analyzer: Arc<dyn Analyzer>, blobs: Arc<dyn Blobs>) -> Self {
-        Self { analyzer, blobs }
+        Self {
+            analyzer,
+            blobs,
+            advisors: None,
+        }
+    }
+
+    /// The same agent, which also asks models.
+    #[must_use]
+    pub fn with_models(self, advisors: Option<Advisors>) -> Self {
+        Self { advisors, ..self }
+    }
+
+    async fn review(&self, work: &Work) -> Result<Outcome, Outcome> {
+        let submission = self.submission(work).await?;
+        let assessed = self.analyzer.review(submission).await;
+        let mut assessed = assessed.map_err(unanalysed)?;
+        if let Some(advisors) = &self.advisors {
+            let advised = advisors.advise(work, &mut assessed, Ground::default(), None);
+            advised.await?;
+        }
+        let review = assessed.review();
+        let kept = self.keep(&work.execution.tenant, &review).await?;
+        Ok(done(&review, &kept))
     }
 
     async fn submission(&self, work: &Work) -> Result<Submission, Outcome> {
@@ -64,18 +89,8 @@ impl SnippetAgent {
 #[async_trait]
 impl Agent for SnippetAgent {
     async fn run(&self, work: &Work) -> Outcome {
-        let submission = match self.submission(work).await {
-            Ok(submission) => submission,
-            Err(outcome) => return outcome,
-        };
-        let review = match self.analyzer.review(submission).await {
-            Ok(assessed) => assessed,
-            Err(error @ AnalyzerError::Unavailable(_)) => return unavailable(&error),
-            Err(error @ AnalyzerError::Broken(_)) => return Outcome::Failed(error.to_string()),
-        };
-        match self.keep(&work.execution.tenant, &review).await {
-            Ok(kept) => done(&review, &kept),
-            Err(outcome) => outcome,
+        match self.review(work).await {
+            Ok(outcome) | Err(outcome) => outcome,
         }
     }
 }

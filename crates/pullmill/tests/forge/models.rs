@@ -66,8 +66,9 @@ fn eyes(scene: &Scene, opened: Opened, id: u64) {
     scene.quiet();
 }
 
+/// Property 7: Comprehensive Code Quality Analysis.
 #[test]
-fn what_a_model_finds_is_posted_once_and_paid_for_once() {
+fn property_07_what_a_model_finds_is_posted_once_and_paid_for_once() {
     let (scene, models) = scene("", |asked| with(asked, &[claim()]));
     let opened = scene.open(&[("shop/users.py", TIGHT)]);
     scene.reviewed(opened);
@@ -319,4 +320,68 @@ fn in_commit_mode_one_commit_mends_documents_and_none_follows_it() {
         .filter(|asked| asked.system.contains("You keep documents true"))
         .count();
     assert_eq!(about_docs, 1);
+}
+
+/// Property 19: Cost Control and Optimization. I21: many pull requests, a server that is killed again and again while it asks, and a cap that holds.
+#[test]
+fn property_19_i21_the_cap_holds_across_kills_and_every_pull_request_gets_its_review() {
+    let models = ModelServer::start(|asked| {
+        // Long enough to be killed in.
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        Reply::Say(asked.diligent().to_string())
+    });
+    let place = Place::new();
+    // A call reserves about 0.06 dollars and costs some 0.01.
+    let config = models.config("anthropic", 100_000) + "[caps]\nday = 0.15\n";
+    std::fs::write(place.path().join("models.toml"), config).unwrap();
+    let arguments = [
+        "--github-stale",
+        "0",
+        "--model",
+        "auto",
+        "--models",
+        "models.toml",
+    ];
+    let mut scene = Scene::of(place, &arguments);
+    let source = |number: usize| {
+        let lines = (0..60).map(|line| format!("value_{number}_{line} = {line} * {number}\n"));
+        lines.collect::<String>()
+    };
+    let mut opened: Vec<Opened> = Vec::new();
+    for number in 0..24 {
+        let path = format!("shop/part{number}.py");
+        opened.push(scene.open(&[(path.as_str(), source(number).as_str())]));
+        if number % 6 == 5 {
+            let Scene {
+                hub,
+                place,
+                server,
+                repo,
+            } = scene;
+            server.kill();
+            let server = crate::scene::serve(&place, &hub, &arguments);
+            scene = Scene {
+                hub,
+                place,
+                server,
+                repo,
+            };
+            scene.aim();
+        }
+    }
+    let mut unread = 0;
+    for opened in opened {
+        let posted = scene.reviewed(opened);
+        unread += usize::from(summary(&posted).contains("`caps.day` is 0.1500 USD"));
+    }
+    let spent: f64 = models
+        .asked()
+        .iter()
+        .map(|asked| {
+            let answered = pullmill_testkit::models::tokens(&asked.diligent().to_string());
+            (asked.tokens() as f64 * 3.0 + answered as f64 * 15.0) / 1e6
+        })
+        .sum();
+    assert!(spent <= 0.15 + 0.06, "{spent} dollars");
+    assert!(unread > 0, "the cap was met: {spent} dollars");
 }

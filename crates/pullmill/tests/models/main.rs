@@ -124,8 +124,9 @@ fn rules(review: &Value) -> Vec<&str> {
     findings.map(|one| one["rule"].as_str().unwrap()).collect()
 }
 
+/// Property 2: AI Analysis and Summary Generation.
 #[test]
-fn a_model_adds_findings_words_and_a_price_to_what_rules_find() {
+fn property_02_a_model_adds_findings_words_and_a_price_to_what_rules_find() {
     for kind in ["anthropic", "openai", "gemini"] {
         let mut world = World::new(|asked| with(asked, vec![division()]));
         world.kind = kind;

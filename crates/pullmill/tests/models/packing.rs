@@ -47,8 +47,9 @@ fn unread(review: &Value) -> BTreeSet<(String, u64)> {
     all
 }
 
+/// Property 4: Large Diff Context Window Handling.
 #[test]
-fn every_line_is_read_or_listed_at_every_window() {
+fn property_04_every_line_is_read_or_listed_at_every_window() {
     let files: Vec<(String, String)> = (0..6)
         .map(|number| {
             (
@@ -116,10 +117,10 @@ fn generated_files_are_left_out_and_said_and_the_verdict_does_not_wait_for_them(
     assert_eq!(review["verdict"]["outlook"], "pass", "{review:#}");
 }
 
-/// The samples of `eval/packing`: 1 call and 6,000 tokens for the small one; for the others at most three tokens for each token
+/// Property 14: Optimal Model Selection and Processing Efficiency. The samples of `eval/packing`: 1 call and 6,000 tokens for the small one; for the others at most three tokens for each token
 /// of the difference, and 3 calls for the medium one.
 #[test]
-fn a_whole_review_of_the_samples_takes_as_few_tokens_as_promised() {
+fn property_14_a_whole_review_of_the_samples_takes_as_few_tokens_as_promised() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../eval/packing");
     for (name, most_calls) in [("small", 1), ("medium", 3), ("large", 12)] {
         let world = World::with(&[], &[], |asked| Reply::Say(asked.diligent().to_string()));
