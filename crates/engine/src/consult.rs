@@ -18,7 +18,6 @@ use pullmill_core::pack::{Clean, Pass, Room, pack, ranges};
 use pullmill_core::policy::OwnAgent;
 use pullmill_core::ports::model::{Progress, Schema, Stop};
 use pullmill_core::review::{Consulted, Review, Unread, UnreadReason};
-use pullmill_core::time::Monotonic;
 
 use crate::desk::{Desk, Part as Piece, Question, Unanswered};
 
@@ -48,8 +47,6 @@ pub struct Consulting<'a> {
     pub task: Task,
     /// What takes secrets out of texts.
     pub clean: Clean<'a>,
-    /// When no further question is asked.
-    pub until: Option<Monotonic>,
     /// Hears how far the answers have come.
     pub listener: &'a (dyn Listener + Sync),
 }
@@ -268,7 +265,6 @@ fn named(review: &Review) -> String {
 enum Useless {
     Unanswered(Unanswered),
     Unusable(String),
-    OutOfTime,
 }
 
 /// Asks, and asks once more if the answer cannot be used.
@@ -298,12 +294,6 @@ struct Bad {
 }
 
 async fn ask_once(question: &Question, how: &Consulting<'_>) -> Result<Result<Read, Bad>, Useless> {
-    if how
-        .until
-        .is_some_and(|until| how.desk.clock().monotonic() >= until)
-    {
-        return Err(Useless::OutOfTime);
-    }
     let mut progress = Heard(how.listener);
     let answered = how.desk.ask(question, &mut progress).await;
     let answered = answered.map_err(Useless::Unanswered)?;
@@ -413,7 +403,6 @@ impl Said {
                 (UnreadReason::NoAnswer, unanswered.to_string())
             }
             Useless::Unusable(why) => (UnreadReason::NoAnswer, why),
-            Useless::OutOfTime => (UnreadReason::NoAnswer, "the time for it was up".to_owned()),
         }
     }
 

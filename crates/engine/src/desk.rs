@@ -10,10 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
 use pullmill_core::breaker::BreakerLaw;
 use pullmill_core::models::{Catalogue, Entry, Money, Tier};
 use pullmill_core::ports::clock::{self, Clock};
 use pullmill_core::ports::model::{Answer, Ask, Model, ModelError, Progress, Reservation};
+use pullmill_core::time::Monotonic;
 
 use crate::Ports;
 use ledger::{Ledger, Payer};
@@ -102,6 +105,9 @@ pub enum Unanswered {
     /// All that were asked failed.
     #[error("{0}")]
     Failed(String),
+    /// The time for it is up.
+    #[error("the time for it was up")]
+    OutOfTime,
     /// Answers are played back, and this one is not there.
     #[error("there is no recorded answer to this question ({0})")]
     Unrecorded(String),
@@ -157,6 +163,7 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     account: Box<dyn Account>,
     tally: Mutex<Tally>,
+    until: Option<Monotonic>,
 }
 
 impl Desk {
@@ -173,6 +180,16 @@ impl Desk {
             clock,
             account,
             tally: Mutex::default(),
+            until: None,
+        }
+    }
+
+    /// The same desk, where nobody waits longer than until then: whoever reviews has to go on without an answer.
+    #[must_use]
+    pub fn until(self, until: Monotonic) -> Self {
+        Self {
+            until: Some(until),
+            ..self
         }
     }
 
@@ -185,16 +202,11 @@ impl Desk {
             .clone()
     }
 
-    /// The clock that limits are measured by.
-    #[must_use]
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
-    }
-
     /// The first model that would be asked for a tier.
     #[must_use]
     pub fn first(&self, tier: Tier) -> Option<(&str, &Entry)> {
-        self.candidates(tier).into_iter().next()
+        let own = self.candidates(tier, false).into_iter().next();
+        own.or_else(|| self.candidates(tier, true).into_iter().next())
     }
 
     /// Tokens of a text, for a model.
@@ -221,21 +233,24 @@ impl Desk {
         tokens.saturating_add(marks).saturating_add(AROUND)
     }
 
-    /// The models that can be asked for a tier: its own, those above, and last those below, which are cheaper.
-    fn candidates(&self, tier: Tier) -> Vec<(&str, &Entry)> {
-        let mut names = self.catalogue.order(tier);
-        for name in self.catalogue.order(Tier::Fast) {
-            if !names.contains(&name) {
-                names.push(name);
+    /// The models that can be asked for a tier: its own and those above; or those below, which are cheaper.
+    fn candidates(&self, tier: Tier, is_cheaper: bool) -> Vec<(&str, &Entry)> {
+        let own = self.catalogue.order(tier);
+        let names = match is_cheaper {
+            false => own,
+            true => {
+                let mut all = self.catalogue.order(Tier::Fast);
+                all.retain(|name| !own.contains(name));
+                all
             }
-        }
+        };
         let known = names.into_iter().filter(|name| self.model.has(name));
         known
             .filter_map(|name| Some((name, self.catalogue.models.get(name)?)))
             .collect()
     }
 
-    /// Asks until somebody answers, as far as the money goes.
+    /// Asks until somebody answers, as far as the money and the time go.
     ///
     /// # Errors
     /// Says why nobody did.
@@ -244,61 +259,98 @@ impl Desk {
         question: &Question,
         progress: &mut dyn Progress,
     ) -> Result<Answered, Unanswered> {
+        let Some(until) = self.until else {
+            return self.ask_in_turn(question, progress).await;
+        };
+        if self.clock.monotonic() >= until {
+            return Err(Unanswered::OutOfTime);
+        }
+        // A call that is given up stays charged: nobody knows what it costs.
+        let asking = self.ask_in_turn(question, progress).boxed();
+        match select(asking, self.clock.sleep_until(until)).await {
+            Either::Left((answered, _)) => answered,
+            Either::Right(_) => Err(Unanswered::OutOfTime),
+        }
+    }
+
+    async fn ask_in_turn(
+        &self,
+        question: &Question,
+        progress: &mut dyn Progress,
+    ) -> Result<Answered, Unanswered> {
         let mark = question::mark(self.clock.random());
         let content = question.content(&mark);
         let mut failures: Vec<String> = Vec::new();
         let mut budget = None;
-        let candidates = self.candidates(question.tier);
-        if candidates.is_empty() {
-            return Err(Unanswered::nobody());
-        }
-        for (name, entry) in candidates {
-            let max_output = entry.output(&self.catalogue.limits);
-            let schema = question
-                .schema
-                .as_ref()
-                .map(|schema| schema.json.to_string());
-            let input = [
-                &question.system,
-                &content,
-                schema.as_ref().unwrap_or(&String::new()),
-            ]
-            .iter()
-            .map(|text| self.count(name, text))
-            .fold(AROUND, u32::saturating_add);
-            if input.saturating_add(max_output) > entry.window {
-                failures.push(format!("{name}: the question does not fit its window"));
-                continue;
+        let mut is_asked = false;
+        for is_cheaper in [false, true] {
+            // A cheaper model is asked for want of money, or where no other has a key.
+            if is_cheaper && is_asked && budget.is_none() {
+                break;
             }
-            let call = Call {
-                name: question.name(name, max_output),
-                model: name.to_owned(),
-                provider: entry.provider.clone(),
-                worst: entry.usd.worst(input, max_output),
-            };
-            if let Some(answer) = self.account.recall(&call).await {
-                self.count_in(name, None);
-                return Ok(Answered { answer, mark, call });
-            }
-            let ask = Ask {
-                model: name.to_owned(),
-                system: question.system.clone(),
-                content: content.clone(),
-                schema: question.schema.clone(),
-                max_output,
-                name: call.name.clone(),
-            };
-            match self.try_model(&call, &ask, entry, progress).await {
-                Ok(answer) => return Ok(Answered { answer, mark, call }),
-                Err(Tried::Budget(cap)) => budget = budget.or(Some(cap)),
-                Err(Tried::Unrecorded(name)) => return Err(Unanswered::Unrecorded(name)),
-                Err(Tried::Failed(why)) => failures.push(format!("{name}: {why}")),
+            for (name, entry) in self.candidates(question.tier, is_cheaper) {
+                is_asked = true;
+                let sent = (question, content.as_str());
+                match self.try_candidate(name, entry, sent, progress).await {
+                    Ok((call, answer)) => return Ok(Answered { answer, mark, call }),
+                    Err(Tried::Budget(cap)) => budget = budget.or(Some(cap)),
+                    Err(Tried::Unrecorded(name)) => return Err(Unanswered::Unrecorded(name)),
+                    Err(Tried::Failed(why)) => failures.push(format!("{name}: {why}")),
+                }
             }
         }
         Err(match budget {
+            _ if !is_asked => Unanswered::nobody(),
             Some(cap) => Unanswered::Budget(cap),
             None => Unanswered::Failed(failures.join("; ")),
         })
+    }
+
+    /// Asks one model, unless it was paid for an answer before or the question does not fit its window.
+    async fn try_candidate(
+        &self,
+        name: &str,
+        entry: &Entry,
+        (question, content): (&Question, &str),
+        progress: &mut dyn Progress,
+    ) -> Result<(Call, Answer), Tried> {
+        let max_output = entry.output(&self.catalogue.limits);
+        let schema = question
+            .schema
+            .as_ref()
+            .map(|schema| schema.json.to_string());
+        let texts = [
+            question.system.as_str(),
+            content,
+            schema.as_deref().unwrap_or(""),
+        ];
+        let counts = texts.iter().map(|text| self.count(name, text));
+        let input = counts.fold(AROUND, u32::saturating_add);
+        if input.saturating_add(max_output) > entry.window {
+            return Err(Tried::Failed(
+                "the question does not fit its window".to_owned(),
+            ));
+        }
+        let call = Call {
+            name: question.name(name, max_output),
+            model: name.to_owned(),
+            provider: entry.provider.clone(),
+            worst: entry.usd.worst(input, max_output),
+        };
+        if let Some(answer) = self.account.recall(&call).await {
+            self.count_in(name, None);
+            return Ok((call, answer));
+        }
+        let ask = Ask {
+            model: name.to_owned(),
+            system: question.system.clone(),
+            content: content.to_owned(),
+            schema: question.schema.clone(),
+            max_output,
+            name: call.name.clone(),
+        };
+        let answer = self.try_model(&call, &ask, entry, progress).await?;
+        Ok((call, answer))
     }
 
     /// Keeps an answer that was of use, for whoever asks the same in the next days.

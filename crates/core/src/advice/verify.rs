@@ -136,6 +136,8 @@ fn judge(
         None => format!("{PREFIX}{}", claim.agent.word()),
     };
     let symbol = symbol(&file.path, line);
+    let indent = text.chars().take_while(|one| one.is_whitespace()).count();
+    let indent = u32::try_from(indent).unwrap_or(0);
     let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
     Ok(Finding {
         agent: claim.agent,
@@ -153,7 +155,7 @@ fn judge(
         location: Location {
             path: file.path.clone(),
             line,
-            column: 1,
+            column: indent.saturating_add(1),
             end_line: line,
             end_column: width.saturating_add(1),
         },

@@ -72,10 +72,14 @@ impl Writer {
 
     fn text(&mut self, text: &str) {
         self.raw.push_str(text);
-        plain(
-            &mut self.line,
-            &visible(&text.replace(['\n', '\r', '\t'], " ")),
-        );
+        let text = visible(&text.replace(['\n', '\r', '\t'], " "));
+        for (index, piece) in text.split('`').enumerate() {
+            if index > 0 {
+                // As it is, it could begin or end code with what stands beside it.
+                self.line.push_str("&#96;");
+            }
+            plain(&mut self.line, piece);
+        }
     }
 
     fn start(&mut self, tag: &Tag<'_>) {
@@ -227,7 +231,14 @@ mod tests {
         assert!(!rebuilt.starts_with('/'));
     }
 
+    #[test]
+    fn a_tick_beside_code_is_no_part_of_it() {
+        assert_eq!(rebuild("\\``<`"), "&#96;`<`");
+    }
+
     proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2_048))]
+
         #[test]
         fn no_text_breaks_out(text in "[-*_`~<>\\[\\]()!#@/:.a-z0-9 \n|$\\\\]{0,120}") {
             let rebuilt = rebuild(&text);

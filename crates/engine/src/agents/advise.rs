@@ -66,7 +66,6 @@ impl Advisors {
             desk: &desk,
             task,
             clean: &clean,
-            until: Some(work.yield_at),
             listener: &Unheard,
         };
         let mut said = consult(assessed, &how).await;
@@ -119,11 +118,12 @@ impl Advisors {
         let execution = &work.execution;
         let subject = execution.subject.as_ref();
         let pull: Option<PullRef> = subject.and_then(|subject| subject.pull());
-        self.desks.open(Payer {
+        let payer = Payer {
             tenant: execution.tenant.clone(),
             execution: execution.id.clone(),
             pull,
-        })
+        };
+        self.desks.open(payer).until(work.yield_at)
     }
 }
 

@@ -108,6 +108,19 @@ struct Counter {
     cap: Money,
 }
 
+impl Counter {
+    /// Says once that four fifths of a cap are set aside or spent.
+    fn warn(&self, before: i64, added: i64) {
+        let mark = self.cap.0 / 5 * 4;
+        if before < mark && before.saturating_add(added) >= mark {
+            tracing::warn!(
+                event = "budget.near", budget = self.scope, key = %self.key,
+                "Four fifths of `caps.{}`, {}, are set aside or spent", self.scope, self.cap
+            );
+        }
+    }
+}
+
 /// What a kept answer's record says.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -162,8 +175,16 @@ impl Ledger {
         loop {
             let now = self.ports.clock.now();
             let counters = self.counters(now);
-            let keys: Vec<Key> = counters.iter().map(|one| one.key.clone()).collect();
+            let key = keys::cost(&self.payer.tenant, &self.payer.execution, &id);
+            let mut keys: Vec<Key> = counters.iter().map(|one| one.key.clone()).collect();
+            keys.push(key.clone());
             let records = self.ports.store.get(&keys, now).await?;
+            let written = records.last().cloned().flatten();
+            if let Some(record) = written {
+                // Nobody knew whether it was written; it was.
+                self.hold(call, key, body::decode(&record.draft.body)?, counters);
+                return Ok(Ok(()));
+            }
             for (counter, record) in counters.iter().zip(&records) {
                 let spent = record.as_ref().map_or(0, |record| record.count);
                 let after = Money(spent.saturating_add(call.worst.0));
@@ -171,7 +192,6 @@ impl Ledger {
                     return Ok(Err(NotPaid::Cap(over(counter.scope, after, counter.cap))));
                 }
             }
-            let key = keys::cost(&self.payer.tenant, &self.payer.execution, &id);
             let entry = Entry {
                 model: call.model.clone(),
                 provider: call.provider.clone(),
@@ -198,16 +218,27 @@ impl Ledger {
                 expect: Expect::Absent,
             })?;
             if attempts.commit(batch).await? {
-                let open = Open {
-                    key,
-                    entry,
-                    counters,
-                };
-                let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-                all.insert(call.name.clone(), open);
+                for (counter, record) in counters.iter().zip(&records) {
+                    counter.warn(
+                        record.as_ref().map_or(0, |record| record.count),
+                        call.worst.0,
+                    );
+                }
+                self.hold(call, key, entry, counters);
                 return Ok(Ok(()));
             }
         }
+    }
+
+    /// Remembers a call that is being made.
+    fn hold(&self, call: &Call, key: Key, entry: Entry, counters: Vec<Counter>) {
+        let open = Open {
+            key,
+            entry,
+            counters,
+        };
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(call.name.clone(), open);
     }
 
     fn entry_draft(&self, key: &Key, entry: &Entry, id: &str) -> Result<Draft, EngineError> {

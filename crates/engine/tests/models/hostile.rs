@@ -312,7 +312,6 @@ async fn a_thousand_hostile_answers_achieve_nothing() {
             desk: &desk,
             task: Task::Review,
             clean: &clean,
-            until: None,
             listener: &Unheard,
         };
         let said = consult(&assessed, &how).await;
@@ -399,7 +398,6 @@ async fn titles_descriptions_and_names_of_people_are_in_no_question_of_a_review(
         desk: &desk,
         task: Task::Review,
         clean: &clean,
-        until: None,
         listener: &Unheard,
     };
     let mut assessed = assessed;

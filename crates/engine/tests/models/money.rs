@@ -364,3 +364,69 @@ async fn a_provider_that_fails_five_times_is_left_alone_for_a_while() {
     );
     assert_eq!(model.asked.lock().unwrap().len(), 5);
 }
+
+#[tokio::test]
+async fn a_cheaper_model_is_asked_for_want_of_money_and_not_for_a_fault() {
+    let cheap = "[tiers]\nfast = [\"cheap\"]\nbalanced = [\"scripted\"]\ndeep = [\"scripted\"]\n\
+        [providers.scripted]\nkind = \"anthropic\"\nendpoint = \"http://127.0.0.1:1\"\n\
+        [limits]\nretries = 0\n[caps]\ncall = 0.01\n";
+    let model = |name: &str, input: f64| {
+        format!(
+            "[models.{name}]\nprovider = \"scripted\"\nid = \"{name}\"\nwindow = 100000\n\
+             usd = {{ input = {input:?}, output = {input:?}, cache_read = 0.0, cache_write = 0.0 }}\n\
+             source = \"a test\"\ndate = \"2026-01-01\"\ntokens = 1.0\n"
+        )
+    };
+    for (price, is_down, wanted) in [(30.0, false, "cheap"), (1.0, true, "scripted")] {
+        let text = format!("{cheap}{}{}", model("scripted", price), model("cheap", 0.1));
+        let catalogue = Arc::new(Catalogue::read(Some(&text)).unwrap());
+        let asked = Scripted::new(move |_| match is_down {
+            true => Err(ModelError::Unavailable("down".to_owned())),
+            false => Ok(("an answer".to_owned(), Usage::default())),
+        });
+        let clock: Arc<dyn Clock> = Arc::new(Rushing::default());
+        let purse = Box::new(pullmill_engine::desk::Purse::new(&catalogue.caps));
+        let desk = Desk::new(Arc::clone(&catalogue), asked.clone(), clock, purse);
+        let answered = desk.ask(&question(1), &mut Unheard).await;
+        assert_eq!(answered.is_err(), is_down);
+        let names: Vec<String> = asked
+            .asked
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|ask| ask.model.clone())
+            .collect();
+        assert_eq!(names, [wanted], "{price}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_there_is_time() {
+    struct Never;
+    #[async_trait]
+    impl Model for Never {
+        async fn ask(
+            &self,
+            _: &Ask,
+            _: &Reservation,
+            _: &mut dyn Progress,
+        ) -> Result<Answer, ModelError> {
+            std::future::pending().await
+        }
+        fn count(&self, _: &str, _: &str) -> u32 {
+            1
+        }
+        fn has(&self, _: &str) -> bool {
+            true
+        }
+    }
+    let catalogue = catalogue("");
+    let clock: Arc<dyn Clock> = Arc::new(Rushing::default());
+    let until = clock.monotonic() + Duration::from_secs(10);
+    let purse = Box::new(pullmill_engine::desk::Purse::new(&catalogue.caps));
+    let desk = Desk::new(catalogue, Arc::new(Never), clock, purse).until(until);
+    for _ in 0..2 {
+        let refused = desk.ask(&question(1), &mut Unheard).await.unwrap_err();
+        assert_eq!(refused, Unanswered::OutOfTime);
+    }
+}

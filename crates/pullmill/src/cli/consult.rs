@@ -70,7 +70,6 @@ pub fn consult(
         desk: &desk,
         task: Task::Review,
         clean: &redact::text,
-        until: None,
         listener: &asking,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

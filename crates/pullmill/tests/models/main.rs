@@ -404,3 +404,81 @@ fn the_corpus_is_measured_without_and_with_a_model() {
         "{played:#}"
     );
 }
+
+#[test]
+fn configured_models_are_listed_and_asked_whether_they_answer() {
+    let world = World::new(|_| Reply::Say("ready".to_owned()));
+    let config = world.config("");
+    let run = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pullmill"))
+            .arg("models")
+            .args(words)
+            .env_clear()
+            .output()
+            .unwrap();
+        let shown = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(shown).unwrap())
+    };
+    let file = config.path().to_str().unwrap();
+    let (_, listed) = run(&["list", "--models", file]);
+    let row = |name: &str| {
+        listed
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        row("scripted").contains("3.00/15.00") && row("scripted").ends_with("yes"),
+        "{listed}"
+    );
+    assert!(row("sonnet").ends_with("no key here"), "{listed}");
+    let (status, checked) = run(&["check", "--models", file]);
+    assert_eq!(status, Some(0), "{checked}");
+    assert!(
+        checked.contains("answers in") && checked.contains("USD"),
+        "{checked}"
+    );
+    assert_eq!(
+        world.server.asked().len(),
+        1,
+        "only who can be asked is asked"
+    );
+    let (status, none) = run(&["check"]);
+    assert_eq!(status, Some(69), "{none}");
+    let (_, defaults) = run(&["defaults"]);
+    assert!(defaults.contains("[models.sonnet]"), "{defaults}");
+    // A model that refuses is told, and the command fails.
+    let refusing = World::new(|_| Reply::Status(401, vec![], String::new()));
+    let config = refusing.config("");
+    let (status, told) = run(&["check", "--models", config.path().to_str().unwrap()]);
+    assert_eq!(status, Some(1), "{told}");
+    assert!(
+        told.contains("FAILED: it refuses: 401: it does not take the key"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_everything_that_is_wrong() {
+    let world = World::new(|asked| with(asked, vec![]));
+    let config = world.config("max_passes = 0\n");
+    let text = fs::read_to_string(config.path())
+        .unwrap()
+        .replace("window = 100000", "window = 10");
+    fs::write(config.path(), text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_pullmill"))
+        .current_dir(world.folder.path())
+        .args(["review", "HEAD", "--model", "auto", "--models"])
+        .arg(config.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let error = String::from_utf8(output.stderr).unwrap();
+    for words in [
+        "limits.max_passes: 0 is not from 1 to 100",
+        "models.scripted.window: 10 is less than 4000",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+}
