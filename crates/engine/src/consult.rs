@@ -27,6 +27,8 @@ const IMPROVE: &str = include_str!("prompts/improve.md");
 const OWN: &str = include_str!("prompts/own.md");
 /// Questions that are out at a time.
 const AT_ONCE: usize = 4;
+/// Tokens that are left for saying why an answer was of no use.
+const AGAIN: u32 = 64;
 /// Files that are named to every question when there are several questions.
 const MAX_NAMED: usize = 60;
 
@@ -236,6 +238,7 @@ fn room(entry: &Entry, limits: &pullmill_core::models::Limits, overhead: u32) ->
     let left = entry
         .window
         .saturating_sub(overhead)
+        .saturating_sub(AGAIN)
         .saturating_sub(entry.output(limits));
     left.min(limits.pass_tokens)
 }

@@ -129,6 +129,6 @@ fn review(programs: &Programs, folder: &Path, window: u32) -> Result<Took> {
         calls: number("calls"),
         sent: number("tokens_in"),
         answered: number("tokens_out"),
-        unread: lines.filter_map(count).sum(),
+        unread: lines.filter_map(count).sum::<f64>() + 0.0,
     })
 }
