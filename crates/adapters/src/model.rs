@@ -18,7 +18,6 @@ use pullmill_core::ports::clock::Clock;
 use pullmill_core::ports::model::{Answer, Ask, Model, ModelError, Progress, Reservation};
 
 use crate::http::{AddressError, Place};
-pub use tokens::count;
 
 /// A provider's key. It is not shown by anything.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::finding::{Agent, Confidence, Severity};
 
 pub use carry::carry;
-pub use schema::{compact, schema_of};
+pub use schema::schema_of;
 pub use verify::{Dropped, PREFIX, Verified, is_from_model, verify};
 
 /// An answer to a review's question.

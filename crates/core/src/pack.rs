@@ -90,7 +90,7 @@ pub fn pack(
         let rows = rows::of(file, symbols, clean);
         passes.file(
             &file.path,
-            &heading(file, review),
+            &clean(&file.path, &heading(file, review)),
             &facts(file, review),
             rows,
         );

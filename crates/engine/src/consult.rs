@@ -179,7 +179,7 @@ fn questions<'a>(
         parts: look_for.iter().cloned().chain(parts).collect(),
         schema: Some(schema.clone()),
     };
-    let names = named(review);
+    let names = (how.clean)(&RepoPath::from("names"), &named(review));
     let bare = build(vec![
         Piece::Ours(names.clone()),
         Piece::Theirs(String::new()),

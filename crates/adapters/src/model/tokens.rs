@@ -2,15 +2,9 @@
 
 use pullmill_core::models::Catalogue;
 
-/// Tokens of o200k.
-#[must_use]
-pub fn count(text: &str) -> usize {
-    bpe_openai::o200k_base().count(text)
-}
-
 /// Tokens of a model of the catalogue; as of o200k for one that is not in it.
 pub(super) fn count_for(catalogue: &Catalogue, model: &str, text: &str) -> u32 {
-    let counted = count(text);
+    let counted = bpe_openai::o200k_base().count(text);
     match catalogue.models.get(model) {
         Some(entry) => entry.count(counted),
         None => u32::try_from(counted).unwrap_or(u32::MAX),

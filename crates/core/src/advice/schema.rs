@@ -18,8 +18,7 @@ pub fn schema_of<T: JsonSchema>() -> Value {
 }
 
 /// Cuts a schema down. Descriptions would be paid for with every call; the question says what is meant.
-#[must_use]
-pub fn compact(schema: Value) -> Value {
+fn compact(schema: Value) -> Value {
     match schema {
         Value::Object(object) => Value::Object(object_of(object)),
         Value::Array(items) => items.into_iter().map(compact).collect(),

@@ -81,6 +81,11 @@ impl Passages {
         for removed in &api.removed {
             passages.subject(&removed.name, &removed.path, &removed.signature, "");
         }
+        // A default value may be a secret.
+        let changes = RepoPath::from("changes");
+        for line in &mut passages.changes {
+            *line = clean(&changes, line);
+        }
         for (path, text) in documents {
             passages.document(path, text, &clean(path, text));
         }
@@ -218,6 +223,10 @@ mod tests {
     use crate::review::{ApiChange, ApiItem};
 
     fn passages() -> Passages {
+        passages_cleaned(&|_, text| text.to_owned())
+    }
+
+    fn passages_cleaned(clean: Clean<'_>) -> Passages {
         let mut review = review(
             &Change::default(),
             &Analyses::default(),
@@ -239,7 +248,7 @@ mod tests {
             ("README.md".into(), text.to_owned()),
             ("b.md".into(), "Nothing.\n".to_owned()),
         ]);
-        Passages::of(&review, &documents, &|_, text| text.to_owned())
+        Passages::of(&review, &documents, clean)
     }
 
     fn edit(replacement: &str) -> AdvisedEdit {
@@ -251,6 +260,13 @@ mod tests {
             replacement: replacement.to_owned(),
             name: "total_of".to_owned(),
         }
+    }
+
+    #[test]
+    fn signatures_are_cleaned_as_documents_are() {
+        let cleaned = passages_cleaned(&|_, text| text.replace("rate", "****"));
+        assert!(cleaned.changes[0].ends_with("is total_of(items, ****)"));
+        assert!(!cleaned.changes.join(" ").contains("rate"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Models in the service: what they add to reviews and what they answer, on a GitHub that fits into a test.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 use pullmill_fakehub::{Opened, Posted};
 use pullmill_testkit::models::{Asked, ModelServer, Reply};
@@ -325,9 +325,14 @@ fn in_commit_mode_one_commit_mends_documents_and_none_follows_it() {
 /// Property 19: Cost Control and Optimization. I21: many pull requests, a server that is killed again and again while it asks, and a cap that holds.
 #[test]
 fn property_19_i21_the_cap_holds_across_kills_and_every_pull_request_gets_its_review() {
-    let models = ModelServer::start(|asked| {
-        // Long enough to be killed in.
-        std::thread::sleep(std::time::Duration::from_millis(60));
+    // The first question is held until the server that asked it is dead.
+    let gate = Arc::new((Mutex::new(false), Condvar::new()));
+    let held = Arc::clone(&gate);
+    let models = ModelServer::start(move |asked| {
+        let (is_open, opened) = &*held;
+        let is_open = is_open.lock().unwrap();
+        let patience = std::time::Duration::from_secs(30);
+        drop(opened.wait_timeout_while(is_open, patience, |is_open| !*is_open));
         Reply::Say(asked.diligent().to_string())
     });
     let place = Place::new();
@@ -351,7 +356,10 @@ fn property_19_i21_the_cap_holds_across_kills_and_every_pull_request_gets_its_re
     for number in 0..24 {
         let path = format!("shop/part{number}.py");
         opened.push(scene.open(&[(path.as_str(), source(number).as_str())]));
-        if number % 6 == 5 {
+        if number == 0 {
+            scene.wait(opened[0], "a question", |_| !models.asked().is_empty());
+        }
+        if number % 6 == 0 {
             let Scene {
                 hub,
                 place,
@@ -359,6 +367,8 @@ fn property_19_i21_the_cap_holds_across_kills_and_every_pull_request_gets_its_re
                 repo,
             } = scene;
             server.kill();
+            *gate.0.lock().unwrap() = true;
+            gate.1.notify_all();
             let server = crate::scene::serve(&place, &hub, &arguments);
             scene = Scene {
                 hub,
