@@ -135,7 +135,9 @@ impl Model for Providers {
             Speaks::Http(kind, place, no_schema) => (kind, place, no_schema),
             #[cfg(feature = "aws")]
             Speaks::Bedrock(endpoint, bedrock) => {
-                return bedrock.ask(endpoint, limits, entry, ask, progress).await;
+                let clock = &*self.clock;
+                let asked = bedrock.ask(endpoint, clock, limits, entry, ask, progress);
+                return asked.await;
             }
             #[cfg(not(feature = "aws"))]
             Speaks::Nothing => {

@@ -1,4 +1,4 @@
-//! Models of Bedrock, by Amazon's SDK, against a scripted server that speaks Converse: no emulator of AWS does.
+//! Models of Bedrock, by Amazon's SDK, against a scripted server that speaks ConverseStream, and a mock that others wrote.
 
 #![cfg(feature = "aws")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
@@ -49,13 +49,10 @@ async fn an_answer_is_the_input_of_the_tool_and_its_price_is_counted() {
     let text = words.to_string();
     let (answer, questions) = asked("", move |_| Reply::Say(text.clone())).await;
     let answer = answer.unwrap();
-    assert_eq!(
-        serde_json::from_str::<serde_json::Value>(&answer.text).unwrap(),
-        words
-    );
+    assert_eq!(answer.text, words.to_string());
     assert_eq!(answer.stop, Stop::Done);
     let asked = &questions[0];
-    assert_eq!(asked.path, "/model/scripted-1/converse");
+    assert_eq!(asked.path, "/model/scripted-1/converse-stream");
     assert_eq!(answer.usage.sent(), asked.tokens() as u64);
     assert!(answer.usage.cache_read > 0 && answer.usage.output > 0);
     assert_eq!(asked.system, "Be brief.");
@@ -91,7 +88,16 @@ async fn ends_and_faults_are_of_their_kind_and_nothing_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_comes_ends_in_time() {
-    let (answer, _) = asked("answer_seconds = 1\n", |_| Reply::Hang).await;
+async fn an_answer_that_never_comes_or_never_ends_is_given_up() {
+    let (answer, _) = asked("begin_seconds = 1\n", |_| Reply::Hang).await;
     assert!(matches!(answer, Err(ModelError::Late(_))), "{answer:?}");
+    let (answer, _) = asked("pause_seconds = 1\n", |_| Reply::Stall).await;
+    assert!(matches!(answer, Err(ModelError::Late(_))), "{answer:?}");
+    let (answer, _) = asked("max_answer_bytes = 10000\n", |_| Reply::Endless).await;
+    assert_eq!(answer, Err(ModelError::TooLarge(10_000)));
+    let (answer, _) = asked("", |_| Reply::Break("{\"overview\": \"So.\"}".to_owned())).await;
+    assert!(
+        matches!(answer, Err(ModelError::Unavailable(_))),
+        "{answer:?}"
+    );
 }

@@ -317,7 +317,11 @@ async fn a_mock_that_others_wrote_is_understood() {
         eprintln!("skipped: PULLMILL_AIMOCK is not set; `cargo xtask test` fetches it");
         return;
     };
-    for (kind, root) in [("anthropic", ""), ("openai", "/v1"), ("gemini", "/v1beta")] {
+    let mut kinds = vec![("anthropic", ""), ("openai", "/v1"), ("gemini", "/v1beta")];
+    if cfg!(feature = "aws") {
+        kinds.push(("bedrock", ""));
+    }
+    for (kind, root) in kinds {
         let config = format!(
             "[limits]\nretries = 0\n[providers.scripted]\nkind = \"{kind}\"\nendpoint = \"http://127.0.0.1:{}{root}\"\n\
              [models.scripted]\nprovider = \"scripted\"\nid = \"some-model\"\nwindow = 10000\n\

@@ -279,21 +279,54 @@ fn serve(
         }
         Reply::Hang => wait(ends),
         Reply::Stall => {
-            stream.write_all(BEGIN)?;
+            stream.write_all(&wire.begin())?;
             wait(ends)
         }
         Reply::Endless => {
-            stream.write_all(BEGIN)?;
+            stream.write_all(&wire.begin())?;
             let piece = wire.piece("and so on and so on ");
             loop {
-                stream.write_all(piece.as_bytes())?;
+                stream.write_all(&piece)?;
             }
         }
     }
 }
 
-const BEGIN: &[u8] =
-    b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
+/// A message of Amazon's event stream: <https://smithy.io/2.0/aws/amazon-eventstream.html>.
+fn event(kind: &str, payload: &Value) -> Vec<u8> {
+    let payload = payload.to_string();
+    let mut headers = Vec::new();
+    let pairs = [
+        (":event-type", kind),
+        (":content-type", "application/json"),
+        (":message-type", "event"),
+    ];
+    for (name, value) in pairs {
+        headers.push(u8::try_from(name.len()).unwrap_or(0));
+        headers.extend(name.as_bytes());
+        headers.push(7);
+        headers.extend(u16::try_from(value.len()).unwrap_or(0).to_be_bytes());
+        headers.extend(value.as_bytes());
+    }
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(0).to_be_bytes();
+    let mut out = Vec::new();
+    out.extend(length(16 + headers.len() + payload.len()));
+    out.extend(length(headers.len()));
+    out.extend(crc32(&out).to_be_bytes());
+    out.extend(headers);
+    out.extend(payload.as_bytes());
+    out.extend(crc32(&out).to_be_bytes());
+    out
+}
+
+/// The checksum of IEEE 802.3.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            (sum >> 1) ^ (0xEDB8_8320 & (sum & 1).wrapping_neg())
+        })
+    })
+}
 
 /// Waits for the end of the test, or of a minute.
 fn wait(ends: &AtomicBool) -> std::io::Result<()> {
@@ -360,7 +393,6 @@ enum Wire {
     Anthropic,
     OpenAi,
     Gemini,
-    /// It does not stream here: an answer is one JSON object.
     Bedrock,
 }
 
@@ -369,47 +401,49 @@ impl Wire {
         match path {
             path if path.ends_with("/messages") => Self::Anthropic,
             path if path.contains("GenerateContent") => Self::Gemini,
-            path if path.ends_with("/converse") => Self::Bedrock,
+            path if path.ends_with("/converse-stream") => Self::Bedrock,
             _ => Self::OpenAi,
         }
     }
 
-    /// A whole answer with its head.
-    fn whole(self, events: &str) -> Vec<u8> {
-        match self {
-            Self::Bedrock => {
-                let length = events.len();
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-                );
-                [head.as_bytes(), events.as_bytes()].concat()
-            }
-            _ => [BEGIN, events.as_bytes()].concat(),
-        }
+    /// How an answer begins.
+    fn begin(self) -> Vec<u8> {
+        let kind = match self {
+            Self::Bedrock => "application/vnd.amazon.eventstream",
+            _ => "text/event-stream",
+        };
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {kind}\r\n\r\n").into_bytes()
     }
 
-    fn piece(self, text: &str) -> String {
+    /// A whole answer with its head.
+    fn whole(self, events: &[u8]) -> Vec<u8> {
+        [self.begin(), events.to_vec()].concat()
+    }
+
+    fn piece(self, text: &str) -> Vec<u8> {
         let piece = match self {
             Self::Anthropic => json!({
                 "type": "content_block_delta", "index": 0,
                 "delta": {"type": "input_json_delta", "partial_json": text},
             }),
             Self::OpenAi => json!({"choices": [{"index": 0, "delta": {"content": text}}]}),
-            Self::Gemini | Self::Bedrock => {
-                json!({"candidates": [{"content": {"parts": [{"text": text}]}}]})
+            Self::Gemini => json!({"candidates": [{"content": {"parts": [{"text": text}]}}]}),
+            Self::Bedrock => {
+                let delta = json!({"contentBlockIndex": 0, "delta": {"toolUse": {"input": text}}});
+                return event("contentBlockDelta", &delta);
             }
         };
-        format!("data: {piece}\n\n")
+        format!("data: {piece}\n\n").into_bytes()
     }
 
-    fn events(self, asked: &Asked, text: &str, stop: &str) -> String {
+    fn events(self, asked: &Asked, text: &str, stop: &str) -> Vec<u8> {
         let sent = asked.tokens();
         let (cached, answered) = (tokens(&asked.system) / 2, tokens(text));
         let characters: Vec<char> = text.chars().collect();
         let pieces = characters
             .chunks(40)
-            .map(|some| self.piece(&some.iter().collect::<String>()));
-        let pieces: String = pieces.collect();
+            .flat_map(|some| self.piece(&some.iter().collect::<String>()));
+        let pieces: Vec<u8> = pieces.collect();
         match self {
             Self::Anthropic => {
                 let stop = match stop {
@@ -424,10 +458,11 @@ impl Wire {
                 let delta = json!({
                     "type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": answered},
                 });
-                format!(
-                    "event: message_start\ndata: {start}\n\nevent: ping\ndata: {{\"type\": \"ping\"}}\n\n{pieces}\
-                     data: {delta}\n\ndata: {{\"type\": \"message_stop\"}}\n\n"
-                )
+                let before = format!(
+                    "event: message_start\ndata: {start}\n\nevent: ping\ndata: {{\"type\": \"ping\"}}\n\n"
+                );
+                let after = format!("data: {delta}\n\ndata: {{\"type\": \"message_stop\"}}\n\n");
+                [before.as_bytes(), &pieces, after.as_bytes()].concat()
             }
             Self::OpenAi => {
                 let stop = match stop {
@@ -440,7 +475,8 @@ impl Wire {
                     "prompt_tokens": sent, "completion_tokens": answered,
                     "prompt_tokens_details": {"cached_tokens": cached},
                 }});
-                format!("{pieces}data: {last}\n\ndata: {usage}\n\ndata: [DONE]\n\n")
+                let after = format!("data: {last}\n\ndata: {usage}\n\ndata: [DONE]\n\n");
+                [pieces, after.into_bytes()].concat()
             }
             Self::Gemini => {
                 let stop = match stop {
@@ -455,7 +491,7 @@ impl Wire {
                     },
                     "responseId": "resp-1",
                 });
-                format!("{pieces}data: {last}\n\n")
+                [pieces, format!("data: {last}\n\n").into_bytes()].concat()
             }
             Self::Bedrock => {
                 let stop = match stop {
@@ -463,21 +499,25 @@ impl Wire {
                     "refused" => "content_filtered",
                     _ => "tool_use",
                 };
-                let block = match serde_json::from_str::<Value>(text) {
-                    Ok(input) => {
-                        json!({"toolUse": {"toolUseId": "t-1", "name": "review", "input": input}})
-                    }
-                    Err(_) => json!({"text": text}),
-                };
-                json!({
-                    "output": {"message": {"role": "assistant", "content": [block]}}, "stopReason": stop,
+                let usage = json!({
                     "usage": {
                         "inputTokens": sent - cached, "cacheReadInputTokens": cached, "outputTokens": answered,
                         "totalTokens": sent + answered,
                     },
                     "metrics": {"latencyMs": 1},
-                })
-                .to_string()
+                });
+                let start = json!({
+                    "contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "t-1", "name": "review"}},
+                });
+                [
+                    event("messageStart", &json!({"role": "assistant"})),
+                    event("contentBlockStart", &start),
+                    pieces,
+                    event("contentBlockStop", &json!({"contentBlockIndex": 0})),
+                    event("messageStop", &json!({"stopReason": stop})),
+                    event("metadata", &usage),
+                ]
+                .concat()
             }
         }
     }
