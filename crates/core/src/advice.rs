@@ -14,7 +14,7 @@ use crate::finding::{Agent, Confidence, Severity};
 
 pub use carry::carry;
 pub use schema::schema_of;
-pub use verify::{Dropped, PREFIX, Verified, is_from_model, verify};
+pub use verify::{Dropped, PREFIX, Verified, is_from_model, is_from_own, verify};
 
 /// An answer to a review's question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]

@@ -172,6 +172,7 @@ pub fn review(change: &Change, analyses: &Analyses, settings: &Settings) -> Revi
     summary.api = api::of_change(analyses, &renamed);
     summary.dependencies = dependencies(analyses);
     summary.callers.clone_from(&analyses.callers);
+    summary.names = names(change, analyses).changes();
     let parts = Parts {
         subject: Subject {
             kind: SubjectKind::Change,

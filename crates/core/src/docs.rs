@@ -46,6 +46,21 @@ pub enum RenamedKind {
     Route,
 }
 
+impl RenamedKind {
+    /// One word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Symbol => "name",
+            Self::File => "file",
+            Self::Flag => "flag",
+            Self::Variable => "variable",
+            Self::Key => "key",
+            Self::Route => "route",
+        }
+    }
+}
+
 /// A line of a document that is not true any more, and what it should say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {

@@ -9,7 +9,7 @@ use crate::change::Status;
 use crate::coverage::{self, Outcome};
 use crate::finding::{Finding, Severity};
 use crate::review::{
-    Api, Callers, DependencyChange, Review, Suppressed, SuppressedBy, WalkthroughRow,
+    Api, Callers, DependencyChange, NameChange, Review, Suppressed, SuppressedBy, WalkthroughRow,
 };
 use crate::verdict::Outlook;
 use neutral::{block, code, prose};
@@ -37,6 +37,7 @@ pub fn render(review: &Review) -> String {
         consulted::files(&mut page, model);
     }
     api(&mut page, &review.summary.api);
+    names(&mut page, &review.summary.names);
     callers(&mut page, &review.summary.callers);
     dependencies(&mut page, &review.summary.dependencies);
     suppressed(&mut page, &review.suppressed);
@@ -62,6 +63,7 @@ pub fn description(review: &Review, head: &str) -> String {
     }
     walkthrough(&mut page, review);
     api(&mut page, &review.summary.api);
+    names(&mut page, &review.summary.names);
     dependencies(&mut page, &review.summary.dependencies);
     page.paragraph(&format!("As of {}.", code(head.get(..7).unwrap_or(head))));
     page.out.truncate(page.out.trim_end().len());
@@ -429,6 +431,26 @@ fn api(page: &mut Page, api: &Api) {
             .map(|one| format!("added {}", code(&one.signature)));
         page.bullets(removed.chain(changed).chain(added).collect());
     });
+}
+
+/// What people call the program by: folded away.
+fn names(page: &mut Page, all: &[NameChange]) {
+    if all.is_empty() {
+        return;
+    }
+    let lines = all.iter().map(|one| {
+        let kind = one.kind.word();
+        let what = match (&one.before, &one.after) {
+            (Some(before), Some(after)) => {
+                format!("{kind} {} became {}", code(before), code(after))
+            }
+            (Some(before), None) => format!("removed {kind} {}", code(before)),
+            (None, _) => format!("added {kind} {}", code(one.name())),
+        };
+        format!("{what} in {}", code(one.path.as_str()))
+    });
+    let title = format!("Flags, variables, routes and keys: {} changed", all.len());
+    page.fold(&title, |page| page.bullets(lines.collect()));
 }
 
 fn table(page: &mut Page, rows: &[WalkthroughRow]) {

@@ -82,6 +82,16 @@ pub struct Caps {
     pub month: Money,
 }
 
+/// What becomes of a step where no model can be asked (AI9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithoutModel {
+    /// It is not done, and says so.
+    Skip,
+    /// Rules alone do it.
+    StaticFallback,
+}
+
 /// How able a model is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

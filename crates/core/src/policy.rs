@@ -23,6 +23,7 @@ pub use problem::{Code, Problem};
 pub use rule_pattern::{BadRulePattern, RulePattern};
 
 use crate::change::RepoPath;
+use crate::event::comment::AGENTS;
 use crate::finding::{Finding, Severity};
 use crate::job::Setup;
 use crate::models::Tier;
@@ -370,7 +371,14 @@ impl Policy {
             .map(|(_, severity)| *severity)
     }
 
-    /// The agents whose findings are said at lines: those of all routes that are for the pull request; empty for all agents.
+    /// The names of all agents: the built-in ones and then the repository's own.
+    pub fn agent_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.agents.iter().map(|agent| agent.name.as_str());
+        AGENTS.into_iter().chain(own)
+    }
+
+    /// The agents that are asked about some paths of a pull request, and whose findings are said at its lines: those of all routes
+    /// that are for it; empty for all agents.
     #[must_use]
     pub fn agents_for(
         &self,

@@ -4,7 +4,7 @@ pub mod edits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::advice::is_from_model;
+use crate::advice::{is_from_model, is_from_own};
 use crate::change::RepoPath;
 use crate::docs;
 use crate::effect::{Annotation, Check, Conclusion, Content, InlineComment, Level};
@@ -98,7 +98,9 @@ fn comments(
     let is_new = |finding: &&Finding| {
         let is_asked = match shown.agents.as_slice() {
             [] => is_loud(finding),
-            agents => agents.iter().any(|name| name == finding.agent.word()),
+            agents => agents
+                .iter()
+                .any(|name| name == finding.agent.word() || is_from_own(&finding.rule, name)),
         };
         is_asked && (shown.is_said_again || !shown.threads.contains_key(&finding.fingerprint))
     };

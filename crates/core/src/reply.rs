@@ -117,9 +117,20 @@ pub fn needs_model(word: &str) -> String {
     )
 }
 
-/// What a model answered, which is Markdown that can do nothing, and what it did not see.
+/// There is no agent of that name.
 #[must_use]
-pub fn words(markdown: &str, unread: &[Unread]) -> String {
+pub fn no_agent(name: &str, names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| code(name)).collect();
+    format!(
+        "There is no agent {}; there are {}.",
+        code(name),
+        names.join(", ")
+    )
+}
+
+/// What a model answered, which is Markdown that can do nothing, what it did not see, and in whose view it answered.
+#[must_use]
+pub fn words(markdown: &str, unread: &[Unread], views: &[&str]) -> String {
     let mut out = markdown.to_owned();
     let lines: u32 = unread.iter().map(Unread::count).sum();
     if lines > 0 {
@@ -135,7 +146,14 @@ pub fn words(markdown: &str, unread: &[Unread]) -> String {
         }
         out.push('.');
     }
-    out.push_str("\n\n_A model wrote this; nobody has checked it._");
+    let views: Vec<String> = views.iter().map(|name| code(name)).collect();
+    let views = match views.is_empty() {
+        true => String::new(),
+        false => format!(" in the view of {}", views.join(" and ")),
+    };
+    out.push_str(&format!(
+        "\n\n_A model wrote this{views}; nobody has checked it._"
+    ));
     out
 }
 

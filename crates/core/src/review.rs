@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{RepoPath, Status};
 use crate::coverage::FileCoverage;
-use crate::docs::Renamed;
+use crate::docs::{Renamed, RenamedKind};
 use crate::finding::{Agent, Finding, Location};
 use crate::risk::Risk;
 use crate::verdict::Verdict;
@@ -100,6 +100,32 @@ pub struct Summary {
     /// Which other files of the repository use what changed, those with most first.
     #[serde(default)]
     pub callers: Vec<Callers>,
+    /// What it does to what people call the program by.
+    #[serde(default)]
+    pub names: Vec<NameChange>,
+}
+
+/// A flag, a variable, a route or a key of a configuration that a file gives in another way, not any more, or newly. Keys are
+/// not told when they are new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameChange {
+    /// What it is.
+    pub kind: RenamedKind,
+    /// What it was called; `None` if it is new.
+    pub before: Option<String>,
+    /// What it is called; `None` if this file does not give it any more.
+    pub after: Option<String>,
+    /// The file at head.
+    pub path: RepoPath,
+}
+
+impl NameChange {
+    /// What it is called, or was.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.after.as_deref().or(self.before.as_deref());
+        name.unwrap_or_default()
+    }
 }
 
 /// A function that changed, and the other files that name it.

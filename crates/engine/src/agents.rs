@@ -7,6 +7,7 @@ pub mod docs;
 pub mod pull;
 mod reading;
 pub mod snippet;
+mod views;
 
 use async_trait::async_trait;
 use bytes::Bytes;

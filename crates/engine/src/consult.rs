@@ -33,12 +33,15 @@ const AGAIN: u32 = 64;
 const MAX_NAMED: usize = 60;
 
 /// What models are to do with a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Say what it does and what is wrong with it.
     Review,
     /// Say how it gets better.
-    Improve,
+    Improve {
+        /// In whose view, in words that are ours or stand at the base.
+        views: Option<String>,
+    },
 }
 
 /// How models are asked about a change.
@@ -110,7 +113,7 @@ pub async fn consult(assessed: &Assessed, how: &Consulting<'_>) -> Consultation 
     let mut said = Said::default();
     let own = match how.task {
         Task::Review => assessed.settings.policy.agents.as_slice(),
-        Task::Improve => &[],
+        Task::Improve { .. } => &[],
     };
     let mut parts = Vec::new();
     for agent in std::iter::once(None).chain(own.iter().map(Some)) {
@@ -166,13 +169,15 @@ fn questions<'a>(
         name: "review",
         json: schema_of::<Advice>(),
     };
-    let system = match (agent, how.task) {
-        (Some(_), _) => OWN,
-        (None, Task::Review) => REVIEW,
-        (None, Task::Improve) => IMPROVE,
+    let (system, look_for) = match (agent, &how.task) {
+        (Some(agent), _) => {
+            let words = format!("What you look for:\n{}", agent.instructions);
+            (OWN, Some(words))
+        }
+        (None, Task::Review) => (REVIEW, None),
+        (None, Task::Improve { views }) => (IMPROVE, views.clone()),
     };
-    let look_for =
-        agent.map(|agent| Piece::Ours(format!("What you look for:\n{}", agent.instructions)));
+    let look_for = look_for.map(Piece::Ours);
     let build = |parts: Vec<Piece>| Question {
         tier,
         system: system.to_owned(),

@@ -28,6 +28,7 @@ use pullmill_engine::Engine;
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::counters::Counters;
+use crate::telemetry::meter::Meter;
 
 pub use peer::Peer;
 
@@ -83,7 +84,7 @@ impl Door {
         Self {
             engine,
             secrets,
-            counters: Counters::new(),
+            counters: Counters::new(&Meter::default()),
             limits: RequestLimits::default(),
             is_local,
             ends,

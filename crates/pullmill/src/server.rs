@@ -18,6 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::http::accept::{Acceptor, ConnectionLimits};
 use crate::http::{self, Door};
+use crate::telemetry::counters::Counters;
+use crate::telemetry::meter::Meter;
 use crate::wire::Watched;
 
 /// How long what runs may go on after the server was told to end.
@@ -37,6 +39,8 @@ pub struct Server {
     pub socket: Option<PathBuf>,
     /// Reviews at a time.
     pub reviews: usize,
+    /// Counts what models do.
+    pub meter: Meter,
 }
 
 impl Server {
@@ -53,7 +57,9 @@ impl Server {
         let is_local = address.is_some_and(|address| address.ip().is_loopback());
         let is_front = self.secrets.is_some();
         let secrets = self.secrets.unwrap_or_default();
-        let door = Arc::new(Door::new(self.engine, secrets, is_local, ends.clone()));
+        let mut door = Door::new(self.engine, secrets, is_local, ends.clone());
+        door.counters = Counters::new(&self.meter);
+        let door = Arc::new(door);
         let router = match is_front {
             true => http::router(Arc::clone(&door)),
             false => http::health_router(Arc::clone(&door)),
@@ -113,8 +119,8 @@ impl Server {
 /// The counters behind a door.
 struct CountersOf(Arc<Door>);
 
-impl AsRef<crate::telemetry::counters::Counters> for CountersOf {
-    fn as_ref(&self) -> &crate::telemetry::counters::Counters {
+impl AsRef<Counters> for CountersOf {
+    fn as_ref(&self) -> &Counters {
         &self.0.counters
     }
 }

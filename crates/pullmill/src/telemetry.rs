@@ -2,6 +2,7 @@
 
 pub mod counters;
 mod lines;
+pub mod meter;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;

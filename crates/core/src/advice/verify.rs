@@ -22,6 +22,17 @@ const MAX_LINE: usize = 300;
 /// A shorter quotation is found everywhere.
 const MIN_QUOTE: usize = 3;
 
+/// The rule of what a repository's own agent finds.
+fn own_rule(agent: &str) -> String {
+    format!("{PREFIX}custom.{agent}")
+}
+
+/// Whether a repository's own agent has found something.
+#[must_use]
+pub fn is_from_own(rule: &str, agent: &str) -> bool {
+    rule.to_lowercase() == own_rule(agent).to_lowercase()
+}
+
 /// What stands of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
@@ -132,7 +143,7 @@ fn judge(
         Confidence::Low => Severity::Medium,
     };
     let rule = match agent {
-        Some(name) => format!("{PREFIX}custom.{name}"),
+        Some(name) => own_rule(name),
         None => format!("{PREFIX}{}", claim.agent.word()),
     };
     let symbol = symbol(&file.path, line);

@@ -8,6 +8,7 @@ use super::{Analyses, sorted};
 use crate::change::{Change, RepoPath};
 use crate::docs::{Gone, Renamed, RenamedKind};
 use crate::job::{GivenName, JobReport, SideReport, Symbol};
+use crate::review::NameChange;
 
 /// More of a kind are not followed.
 const MOST: usize = 100;
@@ -48,6 +49,33 @@ impl Names {
             && self.replaced.is_empty()
             && self.gone.is_empty()
             && self.new.is_empty()
+    }
+
+    /// What people call the program by, as the changed files have it: what is called in another way, what they do not give any
+    /// more, and what is new.
+    #[must_use]
+    pub fn changes(self) -> Vec<NameChange> {
+        let replaced = self.replaced.into_iter().map(|one| NameChange {
+            kind: one.kind,
+            before: Some(one.from),
+            after: Some(one.to),
+            path: one.path,
+        });
+        let gone = self.gone.into_iter();
+        let gone = gone.filter(|one| one.kind != RenamedKind::Symbol);
+        let gone = gone.map(|one| NameChange {
+            kind: one.kind,
+            before: Some(one.name),
+            after: None,
+            path: one.path,
+        });
+        let new = self.new.into_iter().map(|one| NameChange {
+            kind: one.kind,
+            before: None,
+            after: Some(one.name),
+            path: one.path,
+        });
+        replaced.chain(gone).chain(new).collect()
     }
 }
 

@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::needle::words;
-use super::{Edit, Renamed, RenamedKind};
+use super::{Edit, Gone, Renamed, RenamedKind, mentions};
 use crate::change::RepoPath;
 use crate::markdown::is_showable;
 use crate::markdown::neutral::is_command;
 use crate::pack::{Clean, shown};
-use crate::review::Review;
+use crate::review::{NameChange, Review};
 
 /// Lines around a mention that are shown.
 const AROUND: usize = 4;
@@ -55,6 +55,7 @@ pub struct Passages {
     /// Passages with their headings.
     pub text: String,
     subjects: BTreeMap<String, Renamed>,
+    names: Vec<Gone>,
     lines: BTreeMap<(RepoPath, u32), String>,
 }
 
@@ -80,6 +81,9 @@ impl Passages {
         }
         for removed in &api.removed {
             passages.subject(&removed.name, &removed.path, &removed.signature, "");
+        }
+        for change in &review.summary.names {
+            passages.name(change);
         }
         // A default value may be a secret.
         let changes = RepoPath::from("changes");
@@ -122,6 +126,40 @@ impl Passages {
         self.subjects.entry(last.to_owned()).or_insert(of);
     }
 
+    /// A flag, a variable, a route or a key that its file does not give any more, or under another name.
+    fn name(&mut self, change: &NameChange) {
+        let Some(before) = change
+            .before
+            .as_deref()
+            .filter(|name| name.len() >= MIN_NAME)
+        else {
+            return;
+        };
+        let kind = change.kind.word();
+        let path = shown(change.path.as_str());
+        self.changes.push(match &change.after {
+            Some(after) => format!(
+                "{kind} {}: is {} now, in {path}",
+                shown(before),
+                shown(after)
+            ),
+            None => format!("{kind} {}: not in {path} any more", shown(before)),
+        });
+        let of = Renamed {
+            kind: change.kind,
+            from: before.to_owned(),
+            to: change.after.clone().unwrap_or_default(),
+            path: change.path.clone(),
+            line: 1,
+        };
+        self.names.push(Gone {
+            kind: change.kind,
+            name: before.to_owned(),
+            path: change.path.clone(),
+        });
+        self.subjects.entry(before.to_owned()).or_insert(of);
+    }
+
     fn document(&mut self, path: &RepoPath, original: &str, text: &str) {
         let original: Vec<&str> = original
             .split('\n')
@@ -131,12 +169,19 @@ impl Passages {
             .split('\n')
             .map(|line| line.trim_end_matches('\r'))
             .collect();
-        let mut wanted: BTreeSet<usize> = BTreeSet::new();
-        for (index, line) in lines.iter().enumerate() {
-            if words(line).any(|word| self.subjects.contains_key(word)) {
-                wanted.extend(index.saturating_sub(AROUND)..(index + AROUND + 1).min(lines.len()));
-            }
-        }
+        let mentions = mentions(&self.names, path, text);
+        let mut named: BTreeSet<usize> = mentions.iter().map(|one| one.line as usize - 1).collect();
+        let is_symbol = |word: &str| {
+            let subject = self.subjects.get(word);
+            subject.is_some_and(|of| of.kind == RenamedKind::Symbol)
+        };
+        let of_symbols = lines.iter().enumerate();
+        let of_symbols = of_symbols.filter(|(_, line)| words(line).any(is_symbol));
+        named.extend(of_symbols.map(|(index, _)| index));
+        let around = named
+            .iter()
+            .flat_map(|index| index.saturating_sub(AROUND)..(index + AROUND + 1).min(lines.len()));
+        let wanted: BTreeSet<usize> = around.collect();
         if wanted.is_empty() || self.lines.len() + wanted.len() > MAX_LINES {
             return;
         }
@@ -165,8 +210,10 @@ impl Passages {
         for edit in edits.iter().take(MAX_EDITS) {
             let path = RepoPath::from(edit.path.trim());
             let key = (path, edit.line);
-            if let (Some(before), Some(of)) =
-                (self.lines.get(&key), self.subjects.get(last(&edit.name)))
+            let name = edit.name.trim();
+            let of = self.subjects.get(name);
+            let of = of.or_else(|| self.subjects.get(last(name)));
+            if let (Some(before), Some(of)) = (self.lines.get(&key), of)
                 && before.trim() == edit.quote.trim()
                 && is_fit(before, &edit.replacement)
             {
@@ -260,6 +307,68 @@ mod tests {
             replacement: replacement.to_owned(),
             name: "total_of".to_owned(),
         }
+    }
+
+    #[test]
+    fn flags_variables_routes_and_keys_are_asked_about_too() {
+        let mut review = review(
+            &Change::default(),
+            &Analyses::default(),
+            &Settings::default(),
+        );
+        let name = |kind, before: &str, after: Option<&str>| NameChange {
+            kind,
+            before: Some(before.to_owned()),
+            after: after.map(str::to_owned),
+            path: "cli.py".into(),
+        };
+        review.summary.names = vec![
+            name(RenamedKind::Flag, "--port", Some("--listen")),
+            name(RenamedKind::Variable, "SHOP_URL", None),
+            name(RenamedKind::Route, "/users", Some("/people")),
+            name(RenamedKind::Key, "max_size", None),
+        ];
+        let lines = [
+            "Start it with --port 80.",
+            "",
+            "",
+            "",
+            "",
+            "Set SHOP_URL or `max_size`.",
+            "",
+            "",
+            "",
+            "",
+            "See GET /users for all.",
+            "Support --portable.",
+        ];
+        let documents = BTreeMap::from([("README.md".into(), lines.join("\n"))]);
+        let passages = Passages::of(&review, &documents, &|_, text| text.to_owned());
+        assert_eq!(
+            passages.changes,
+            [
+                "flag --port: is --listen now, in cli.py",
+                "variable SHOP_URL: not in cli.py any more",
+                "route /users: is /people now, in cli.py",
+                "key max_size: not in cli.py any more",
+            ]
+        );
+        let edit = |line: u32, replacement: &str, name: &str| AdvisedEdit {
+            path: "README.md".to_owned(),
+            line,
+            quote: lines[line as usize - 1].to_owned(),
+            replacement: replacement.to_owned(),
+            name: name.to_owned(),
+        };
+        let edits = [
+            edit(1, "Start it with --listen 80.", "--port"),
+            edit(6, "Set `max_size`.", "SHOP_URL"),
+            edit(11, "See GET /people for all.", "/users"),
+            edit(12, "Support --listenable.", "--portable"),
+        ];
+        let stands = passages.verify(&edits);
+        let lines: Vec<u32> = stands.iter().map(|edit| edit.line).collect();
+        assert_eq!(lines, [1, 6, 11]);
     }
 
     #[test]

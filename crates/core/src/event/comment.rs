@@ -1,11 +1,13 @@
 //! Commands in comments: a closed grammar, one line, no settings (CM1).
 
+use crate::models::WithoutModel;
+
 /// What a comment may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Review now; only these agents' findings are said, if any are named.
     Review {
-        /// Names of agents.
+        /// Names of agents, in small letters; whether there are such is for the repository to say.
         agents: Vec<String>,
     },
     /// Review now, and say again what was said before.
@@ -90,11 +92,6 @@ pub enum Misread {
     /// It takes nothing.
     #[error("`{0}` takes nothing after it")]
     Excess(&'static str),
-    /// There is no such agent.
-    #[error(
-        "there is no agent `{0}`; there are `security`, `bugs`, `architecture`, `tests` and `docs`"
-    )]
-    NoAgent(String),
     /// It asks nothing.
     #[error("`ask` needs a question: `/pullmill ask why is this safe?`")]
     NoQuestion,
@@ -105,7 +102,7 @@ pub enum Misread {
     NoReason,
 }
 
-/// The agents that findings come from.
+/// The built-in agents.
 pub const AGENTS: [&str; 5] = ["security", "bugs", "architecture", "tests", "docs"];
 
 /// How every command begins.
@@ -205,7 +202,9 @@ pub fn parse(line: &str) -> Result<Command, Misread> {
     };
     match word.to_ascii_lowercase().as_str() {
         "" | "help" => alone("help", Command::Help),
-        "review" => review(rest),
+        "review" => Ok(Command::Review {
+            agents: rest.split_whitespace().map(name).collect(),
+        }),
         "full-review" => alone("full-review", Command::FullReview),
         "explain-risk" => alone("explain-risk", Command::ExplainRisk),
         "pause" => alone("pause", Command::Pause),
@@ -227,27 +226,16 @@ pub fn parse(line: &str) -> Result<Command, Misread> {
     }
 }
 
-fn review(rest: &str) -> Result<Command, Misread> {
-    let mut agents = Vec::new();
-    for name in rest.split_whitespace() {
-        let name = name.to_ascii_lowercase();
-        if !AGENTS.contains(&name.as_str()) {
-            return Err(Misread::NoAgent(name.chars().take(40).collect()));
-        }
-        agents.push(name);
-    }
-    Ok(Command::Review { agents })
+fn name(agent: &str) -> String {
+    let agent = agent.trim_start_matches('@').to_lowercase();
+    agent.chars().take(40).collect()
 }
 
 fn ask(rest: &str) -> Result<Command, Misread> {
     let (agent, question) = match rest.strip_prefix('@') {
         Some(named) => {
-            let (name, question) = named.split_once([' ', '\t']).unwrap_or((named, ""));
-            let name = name.to_ascii_lowercase();
-            if !AGENTS.contains(&name.as_str()) {
-                return Err(Misread::NoAgent(name.chars().take(40).collect()));
-            }
-            (Some(name), question.trim())
+            let (agent, question) = named.split_once([' ', '\t']).unwrap_or((named, ""));
+            (Some(name(agent)), question.trim())
         }
         None => (None, rest),
     };
@@ -281,6 +269,20 @@ impl Command {
             _ => Permission::Write,
         }
     }
+
+    /// What becomes of it where no model can be asked; `None` if it never asks one.
+    #[must_use]
+    pub fn without_model(&self) -> Option<WithoutModel> {
+        match self {
+            Self::Ask { .. } | Self::Improve | Self::Changelog | Self::Tests => {
+                Some(WithoutModel::Skip)
+            }
+            Self::Review { .. } | Self::FullReview | Self::Describe | Self::Docs => {
+                Some(WithoutModel::StaticFallback)
+            }
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -308,9 +310,10 @@ mod tests {
             read("/pullmill review Security"),
             Ok(Command::Review { agents })
         );
+        let agents = vec!["all".to_owned(), "docs".to_owned()];
         assert_eq!(
-            read("/pullmill review all"),
-            Err(Misread::NoAgent("all".to_owned()))
+            read("/pullmill review all @docs"),
+            Ok(Command::Review { agents })
         );
         assert_eq!(
             read("/pullmill pause --config.fail_on=low"),
@@ -340,10 +343,7 @@ mod tests {
             asks(Some("security"), "is it safe?")
         );
         assert_eq!(read("/pullmill ask @docs"), Err(Misread::NoQuestion));
-        assert_eq!(
-            read("/pullmill ask @root why"),
-            Err(Misread::NoAgent("root".to_owned()))
-        );
+        assert_eq!(read("/pullmill ask @root why"), asks(Some("root"), "why"));
     }
 
     proptest! {

@@ -23,6 +23,14 @@ pub(super) fn whole(reader: &mut Reader<'_>, mut policy: Policy) -> Policy {
             let allowed = "at least one of labels, owners, paths".to_owned();
             reader.report_at(Code::MissingKey, &key, String::new(), allowed);
         }
+        for (position, agent) in route.agents.iter().enumerate() {
+            if !policy.agent_names().any(|name| name == agent) {
+                let names: Vec<&str> = policy.agent_names().collect();
+                let key = format!("routes[{index}].agents[{position}]");
+                reader.report_at(Code::UnknownName, &key, agent.clone(), names.join(", "));
+                reader.suggest(nearest(agent, names.iter().copied()));
+            }
+        }
     }
     let floors = policy.risk.floors.iter();
     unique(

@@ -1,7 +1,6 @@
 //! The one table of configuration keys: check, show, schema and reference are all read off it.
 
 use super::LANGUAGES;
-use crate::event::comment::AGENTS;
 
 /// One key of a table.
 pub(super) struct Key {
@@ -137,9 +136,10 @@ pub(super) const ROOT: &[Key] = &[
             keys: ROUTES,
             example: "[[routes]]\nowners = [\"@octo/security\"]\nagents = [\"security\"]\n",
         },
-        "Which agents speak at the lines of which pull requests. Those of all entries that are for a pull request do; where no \
-         entry is for it, all agents do. An entry is for it if everything it names fits. The summary, the check and the verdict \
-         always hold the findings of all agents.",
+        "Which agents speak at the lines of which pull requests, and whose view the answers to `ask`, `improve` and `tests` take. \
+         Those of all entries that are for a pull request do; where no entry is for it, all agents do. An entry is for it if \
+         everything it names fits; for a question at a line, its file alone counts. The summary, the check and the verdict always \
+         hold the findings of all agents.",
     ),
     key(
         "agents",
@@ -186,10 +186,10 @@ const ROUTES: &[Key] = &[
     key(
         "agents",
         Shape::List {
-            item: Item::Word(&AGENTS),
+            item: Item::Name,
             min: 1,
         },
-        "The agents.",
+        "The agents: `security`, `bugs`, `architecture`, `tests`, `docs` or one of `[[agents]]`.",
     )
     .required(),
 ];

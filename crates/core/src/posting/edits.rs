@@ -183,7 +183,11 @@ fn said(edit: &Edit, is_there: bool) -> String {
 fn advised(edit: &Edit, is_there: bool) -> String {
     let from = code(&edit.of.from);
     let what = match edit.of.to.as_str() {
-        "" => format!("{from} is gone"),
+        "" if edit.of.kind == RenamedKind::Symbol => format!("{from} is gone"),
+        "" => format!(
+            "{} does not have {from} any more",
+            code(edit.of.path.as_str())
+        ),
         to => format!("{from} is {} now", code(to)),
     };
     let place = match is_there {

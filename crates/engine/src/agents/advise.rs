@@ -7,11 +7,13 @@ use pullmill_core::advice::carry;
 use pullmill_core::assemble::Assessed;
 use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::docs::Edit;
+use pullmill_core::models::WithoutModel;
 use pullmill_core::ports::analyzer::{Analyzer, AnalyzerError, Ground};
 use pullmill_core::ports::forge::PullRef;
 use pullmill_core::review::Review;
 use pullmill_core::task::Outcome;
 use pullmill_core::trial;
+use serde_json::{Value, json};
 
 use super::Work;
 use super::pull::fault;
@@ -124,6 +126,16 @@ impl Advisors {
             pull,
         };
         self.desks.open(payer).until(work.yield_at)
+    }
+}
+
+/// What becomes of reviews and of work on documents where no model can be asked.
+pub(super) const STATIC: WithoutModel = WithoutModel::StaticFallback;
+
+/// Says in a step's result what became of it, if no model can be asked here (AI9).
+pub(super) fn tell_without(advisors: Option<&Advisors>, without: WithoutModel, result: &mut Value) {
+    if advisors.is_none() {
+        result["without_model"] = json!(without);
     }
 }
 

@@ -8,7 +8,7 @@ use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::decided::Choice;
 use pullmill_core::effect::{CommentRef, Content, Earned, pull_name};
 use pullmill_core::event::Asked;
-use pullmill_core::event::comment::{self, Command, Permission};
+use pullmill_core::event::comment::{self, AGENTS, Command, Permission};
 use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::policy;
@@ -25,9 +25,10 @@ use pullmill_core::verdict::Verdict;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::advise::Advisors;
+use super::advise::{Advisors, tell_without};
 use super::pull::{failed, read_review};
 use super::reading::read_change;
+use super::views::{self, Views, routed};
 use super::{Agent, Work};
 use crate::consult::Task;
 use crate::consult::text::Wanted as WantedWords;
@@ -58,6 +59,9 @@ struct Input {
     command: Said,
     #[serde(default)]
     latest: Option<Latest>,
+    /// What a rule of the operator says.
+    #[serde(default)]
+    agents: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +94,26 @@ struct Case<'a> {
     said: &'a Said,
     latest: Option<&'a Latest>,
     name: String,
+    /// Whose view a rule of the operator wants.
+    agents: &'a [String],
+}
+
+/// Whose view an answer takes.
+enum Whose<'a> {
+    /// Nobody's in particular.
+    Nobodys,
+    /// That of the agents to which routes send it.
+    Routed,
+    /// That of the agent of this name.
+    Of(&'a str),
+}
+
+/// What a command is about: a pull request's change, and whose view it is seen in.
+struct Seen {
+    change: Change,
+    ground: Ground,
+    files: Vec<ComparedFile>,
+    views: Views,
 }
 
 impl CommandAgent {
@@ -141,8 +165,11 @@ impl CommandAgent {
             pull: &pull,
             said,
             latest: input.latest.as_ref(),
+            agents: &input.agents,
         };
-        let mut follows = match comment::parse(&said.line) {
+        let command = comment::parse(&said.line);
+        let without = command.as_ref().ok().and_then(Command::without_model);
+        let mut follows = match command {
             Err(misread) => case.reply(reply::misread(&misread)),
             Ok(command) if has < command.needs() => {
                 case.reply(reply::forbidden(command.needs(), has))
@@ -155,15 +182,26 @@ impl CommandAgent {
             "command.done",
             json!({"user": said.user, "line": said.line}),
         );
-        Ok(done("done", vec![told], follows))
+        let mut outcome = done("done", vec![told], follows);
+        if let (Some(without), Outcome::Done { result, .. }) = (without, &mut outcome) {
+            tell_without(self.advisors.as_ref(), without, result);
+        }
+        Ok(outcome)
     }
 
     async fn run_command(&self, case: &Case<'_>, command: Command) -> Result<Follows, Outcome> {
         Ok(match command {
             Command::Help => case.reply(reply::help()),
             Command::Ask { agent, question } => self.ask(case, agent.as_deref(), &question).await?,
-            Command::Changelog => self.words(case, "changelog", CHANGELOG, None).await?,
-            Command::Tests => self.words(case, "tests", TESTS, None).await?,
+            Command::Changelog => {
+                let whose = Whose::Nobodys;
+                self.words(case, "changelog", CHANGELOG, whose, None)
+                    .await?
+            }
+            Command::Tests => {
+                self.words(case, "tests", TESTS, Whose::Routed, None)
+                    .await?
+            }
             Command::Improve => self.improve(case).await?,
             Command::Missing(word) => case.reply(reply::missing(word)),
             Command::ExplainRisk => case.reply(match case.latest {
@@ -171,7 +209,10 @@ impl CommandAgent {
                 None => reply::nothing("there is no review yet"),
             }),
             Command::Config => case.reply(reply::config(self.config(case).await?.as_deref())),
-            Command::Review { agents } => case.review(false, agents),
+            Command::Review { agents } => match self.missing_agent(case, &agents).await? {
+                Some(none) => case.reply(none),
+                None => case.review(false, agents),
+            },
             Command::FullReview => case.review(true, Vec::new()),
             Command::Pause => Follows {
                 choices: vec![Choice::Pause(case.said.login.clone())],
@@ -229,10 +270,8 @@ impl CommandAgent {
         if let (Some(path), Some(line)) = (&case.said.path, case.said.at) {
             asked = format!("At line {line} of {path}: {asked}");
         }
-        if let Some(agent) = agent {
-            asked = format!("In the view of somebody who looks after {agent}: {asked}");
-        }
-        self.words(case, "ask", ASK, Some(&asked)).await
+        let whose = agent.map_or(Whose::Routed, Whose::Of);
+        self.words(case, "ask", ASK, whose, Some(&asked)).await
     }
 
     /// Has a model say something about the change, in the conversation in which it was asked for.
@@ -241,25 +280,27 @@ impl CommandAgent {
         case: &Case<'_>,
         word: &str,
         prompt: &'static str,
+        whose: Whose<'_>,
         question: Option<&str>,
     ) -> Result<Follows, Outcome> {
         let Some(advisors) = &self.advisors else {
             return Ok(case.reply(reply::needs_model(word)));
         };
-        let (mut change, ground, _) = self.change(case).await?;
-        if let Some(path) = case.said.path.as_deref()
-            && change.files.iter().any(|file| file.path.as_str() == path)
-        {
-            change.files.retain(|file| file.path.as_str() == path);
-        }
+        let seen = match self.see(case, whose).await? {
+            Ok(seen) => seen,
+            Err(none) => return Ok(case.reply(none)),
+        };
+        let views = seen.views.words();
         let wanted = WantedWords {
             prompt,
+            views: views.as_deref(),
+            tier: seen.views.tier(),
             question,
             description: Some(&case.pull.description),
         };
-        let answered = advisors.words(case.work, change, ground, &wanted).await?;
-        Ok(case.reply(match answered {
-            Ok(words) => reply::words(&words.markdown, &words.unread),
+        let answered = advisors.words(case.work, seen.change, seen.ground, &wanted);
+        Ok(case.reply(match answered.await? {
+            Ok(words) => reply::words(&words.markdown, &words.unread, &seen.views.names()),
             Err(why) => reply::no_answer(&why),
         }))
     }
@@ -269,11 +310,17 @@ impl CommandAgent {
         let Some(advisors) = &self.advisors else {
             return Ok(case.reply(reply::needs_model("improve")));
         };
-        let (change, ground, files) = self.change(case).await?;
-        let assessed = advisors.assess(change, ground.clone()).await?;
-        let said = advisors.consult(case.work, &assessed, ground, Task::Improve);
+        let seen = match self.see(case, Whose::Routed).await? {
+            Ok(seen) => seen,
+            Err(none) => return Ok(case.reply(none)),
+        };
+        let assessed = advisors.assess(seen.change, seen.ground.clone()).await?;
+        let task = Task::Improve {
+            views: seen.views.words(),
+        };
+        let said = advisors.consult(case.work, &assessed, seen.ground, task);
         let said = said.await?;
-        let improved = posting::improvements(&said.findings, &case.pull.head, &files);
+        let improved = posting::improvements(&said.findings, &case.pull.head, &seen.files);
         let mut contents: Vec<Content> = improved.into_iter().collect();
         if let Some(why) = said.incomplete.first() {
             contents.push(case.answer(reply::no_answer(why)));
@@ -284,15 +331,59 @@ impl CommandAgent {
         Ok(case.effects(contents))
     }
 
-    async fn change(
+    /// Reads the change that a command is about, or says that there is no such agent.
+    async fn see(
         &self,
         case: &Case<'_>,
-    ) -> Result<(Change, Ground, Vec<ComparedFile>), Outcome> {
+        whose: Whose<'_>,
+    ) -> Result<Result<Seen, String>, Outcome> {
         let (pull_ref, pull) = (case.pull_ref, case.pull);
         let compared = self.forge.change(pull_ref, &pull.base, &pull.head).await;
         let compared = compared.map_err(failed)?;
-        let (change, ground, _) = read_change(&*self.forge, pull_ref, pull, &compared).await?;
-        Ok((change, ground, compared.files))
+        let (mut change, ground, owners) =
+            read_change(&*self.forge, pull_ref, pull, &compared).await?;
+        let at = case.said.path.as_deref();
+        let is_at = |path: &RepoPath| at == Some(path.as_str());
+        let is_at_file = change.files.iter().any(|file| is_at(&file.path));
+        if is_at_file {
+            change.files.retain(|file| is_at(&file.path));
+        }
+        let names = match whose {
+            Whose::Nobodys => Vec::new(),
+            Whose::Of(name) => vec![name.to_owned()],
+            Whose::Routed if !case.agents.is_empty() => case.agents.to_vec(),
+            Whose::Routed => {
+                let paths: Vec<&RepoPath> = change.files.iter().map(|file| &file.path).collect();
+                routed(&ground, pull, &owners, &paths)
+            }
+        };
+        let views = match Views::of(&views::policy(ground.config.as_deref()), &names) {
+            Ok(views) => views,
+            Err(none) => return Ok(Err(reply::no_agent(&none.name, &none.names))),
+        };
+        if !is_at_file {
+            views.narrow(&mut change);
+        }
+        Ok(Ok(Seen {
+            change,
+            ground,
+            files: compared.files,
+            views,
+        }))
+    }
+
+    /// What to say if there is no agent of a name.
+    async fn missing_agent(
+        &self,
+        case: &Case<'_>,
+        names: &[String],
+    ) -> Result<Option<String>, Outcome> {
+        if names.iter().all(|name| AGENTS.contains(&name.as_str())) {
+            return Ok(None);
+        }
+        let policy = views::policy(self.config(case).await?.as_deref());
+        let none = Views::of(&policy, names).err();
+        Ok(none.map(|none| reply::no_agent(&none.name, &none.names)))
     }
 
     async fn config(&self, case: &Case<'_>) -> Result<Option<Vec<u8>>, Outcome> {

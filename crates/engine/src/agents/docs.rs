@@ -21,7 +21,7 @@ use pullmill_core::task::{Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::advise::Advisors;
+use super::advise::{Advisors, STATIC, tell_without};
 use super::pull::{Latest, failed, read_review};
 use super::{Agent, Work};
 
@@ -114,8 +114,10 @@ impl DocsAgent {
             head: pull.head.clone(),
             content,
         });
+        let mut result = json!({"docs": word, "head": pull.head});
+        tell_without(self.advisors.as_ref(), STATIC, &mut result);
         Ok(Outcome::Done {
-            result: json!({"docs": word, "head": pull.head}),
+            result,
             told: vec![told],
             follows: Follows::from(earned.collect::<Vec<_>>()),
         })
@@ -287,10 +289,12 @@ impl DocsAgent {
     }
 }
 
-/// Whether a change calls something in another way that others can name, or takes it away.
+/// Whether a change calls something in another way that others can name or type, or takes it away.
 pub(super) fn says_otherwise(review: &Review) -> bool {
-    let api = &review.summary.api;
-    !api.changed.is_empty() || !api.removed.is_empty()
+    let summary = &review.summary;
+    !summary.api.changed.is_empty()
+        || !summary.api.removed.is_empty()
+        || summary.names.iter().any(|one| one.before.is_some())
 }
 
 /// Adds what a model says of lines of which nothing is certain.

@@ -12,7 +12,6 @@ use pullmill_core::id::Sha;
 use pullmill_core::markdown;
 use pullmill_core::marker::MarkerKey;
 use pullmill_core::owners::Owners;
-use pullmill_core::policy::Policy;
 use pullmill_core::ports::analyzer::{Analyzer, Ground};
 use pullmill_core::ports::blob::{BlobClass, BlobRef, Blobs};
 use pullmill_core::ports::forge::{Compared, ForgeError, ForgeRead, Pull, PullRef};
@@ -25,9 +24,10 @@ use pullmill_core::task::{AskedDocs, Follows, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::advise::{Advisors, unanalysed};
+use super::advise::{Advisors, STATIC, tell_without, unanalysed};
 use super::docs::says_otherwise;
 use super::reading::read_change;
+use super::views::routed;
 use super::{Agent, Work};
 
 /// Largest review that is read.
@@ -181,11 +181,13 @@ impl PullAgent {
             head: pull.head.clone(),
             content,
         });
+        let mut result = json!({
+            "verdict": review.verdict, "risk": review.risk, "head": pull.head,
+            "findings": review.findings.len(), "review": kept,
+        });
+        tell_without(self.advisors.as_ref(), STATIC, &mut result);
         Ok(Outcome::Done {
-            result: json!({
-                "verdict": review.verdict, "risk": review.risk, "head": pull.head,
-                "findings": review.findings.len(), "review": kept,
-            }),
+            result,
             told: vec![Told::new(
                 "review.ready",
                 json!({
@@ -259,14 +261,8 @@ fn agents_for(
     if let Some(agents) = said.into_iter().find(|agents| !agents.is_empty()) {
         return agents.clone();
     }
-    let policy = ground.config.as_ref();
-    let policy = policy.and_then(|bytes| Policy::parse_bytes(bytes).ok());
-    let Some(policy) = policy.filter(|policy| !policy.routes.is_empty()) else {
-        return Vec::new();
-    };
     let paths: Vec<&RepoPath> = compared.files.iter().map(|file| &file.path).collect();
-    let owners = owners.of_any(paths.iter().copied());
-    policy.agents_for(&pull.labels, &owners, &paths)
+    routed(ground, pull, owners, &paths)
 }
 
 fn unwanted(pull: &Pull, input: &Input) -> Option<&'static str> {

@@ -11,9 +11,9 @@ use pullmill_core::review::Review;
 use pullmill_core::stream::Told;
 use pullmill_core::task::{Follows, Outcome};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::advise::{Advisors, unanalysed};
+use super::advise::{Advisors, STATIC, tell_without, unanalysed};
 use super::{Agent, Work};
 
 /// Most bytes of a submission.
@@ -59,7 +59,11 @@ impl SnippetAgent {
         }
         let review = assessed.review();
         let kept = self.keep(&work.execution.tenant, &review).await?;
-        Ok(done(&review, &kept))
+        let mut result = json!({
+            "verdict": review.verdict, "risk": review.risk, "findings": review.findings.len(), "review": kept,
+        });
+        tell_without(self.advisors.as_ref(), STATIC, &mut result);
+        Ok(done(&review, result))
     }
 
     async fn submission(&self, work: &Work) -> Result<Submission, Outcome> {
@@ -102,7 +106,7 @@ fn unavailable(error: &dyn std::fmt::Display) -> Outcome {
     }
 }
 
-fn done(review: &Review, kept: &BlobRef) -> Outcome {
+fn done(review: &Review, result: Value) -> Outcome {
     let findings = review.findings.iter().take(TOLD).map(|finding| {
         let data = json!({
             "rule": finding.rule, "severity": finding.severity, "path": finding.location.path,
@@ -113,8 +117,6 @@ fn done(review: &Review, kept: &BlobRef) -> Outcome {
     Outcome::Done {
         told: findings.collect(),
         follows: Follows::default(),
-        result: json!({
-            "verdict": review.verdict, "risk": review.risk, "findings": review.findings.len(), "review": kept,
-        }),
+        result,
     }
 }

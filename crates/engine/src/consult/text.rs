@@ -4,7 +4,7 @@ use pullmill_core::advice::{Unusable, read_text, schema_of};
 use pullmill_core::assemble::Assessed;
 use pullmill_core::coverage;
 use pullmill_core::markdown::rebuild::rebuild;
-use pullmill_core::models::Work;
+use pullmill_core::models::{Tier, Work};
 use pullmill_core::pack::{Clean, Pass, Room, pack};
 use pullmill_core::ports::model::{Schema, Stop, Unheard};
 use pullmill_core::review::{Review, Unread};
@@ -17,6 +17,10 @@ use crate::desk::{Desk, Part, Question, Unanswered};
 pub struct Wanted<'a> {
     /// What to do, in our words.
     pub prompt: &'static str,
+    /// Whose view the answer takes, in words that are ours or stand at the base.
+    pub views: Option<&'a str>,
+    /// How able a model they want.
+    pub tier: Option<Tier>,
     /// What somebody asks.
     pub question: Option<&'a str>,
     /// What the author says of the pull request.
@@ -99,7 +103,8 @@ fn question(
     clean: Clean<'_>,
     wanted: &Wanted<'_>,
 ) -> Result<(Question, Vec<Unread>), Unanswered> {
-    let tier = desk.catalogue.tier(Work::Other, 0);
+    let usual = desk.catalogue.tier(Work::Other, 0);
+    let tier = wanted.tier.unwrap_or(usual);
     let (name, entry) = desk.first(tier).ok_or_else(Unanswered::nobody)?;
     let path = pullmill_core::change::RepoPath::from("question");
     let safe = |text: &str| {
@@ -109,7 +114,11 @@ fn question(
             .collect();
         lines.join("\n")
     };
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = wanted
+        .views
+        .map(|views| Part::Ours(views.to_owned()))
+        .into_iter()
+        .collect();
     if let Some(description) = wanted.description.filter(|text| !text.trim().is_empty()) {
         parts.push(Part::Ours(
             "What its author says of the pull request:".to_owned(),

@@ -358,6 +358,8 @@ async fn a_thousand_hostile_answers_achieve_nothing() {
         // The same words as an answer to a question.
         let wanted = Wanted {
             prompt: "Answer.",
+            views: None,
+            tier: None,
             question: Some("why?"),
             description: Some("a change"),
         };
@@ -366,7 +368,7 @@ async fn a_thousand_hostile_answers_achieve_nothing() {
         let purse = Box::new(Purse::new(&catalogue.caps));
         let desk = Desk::new(Arc::clone(&catalogue), model, clock, purse);
         let body = match text::ask(&assessed, &desk, &clean, &wanted).await {
-            Ok(words) => reply::words(&words.markdown, &words.unread),
+            Ok(words) => reply::words(&words.markdown, &words.unread, &["security"]),
             Err(why) => reply::no_answer(&why),
         };
         assert_eq!(harm(&body), None, "{seed}");

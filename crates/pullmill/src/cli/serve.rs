@@ -13,6 +13,7 @@ use super::failure::{Failure, Status};
 use super::forge::ForgeArgs;
 use super::store::StoreArgs;
 use crate::server::Server;
+use crate::telemetry::meter::Meter;
 use crate::{telemetry, wire};
 
 /// How to work.
@@ -95,7 +96,8 @@ fn start(
     let place = args.store.place()?;
     let forge = args.forge.address()?;
     let rules = args.forge.rules()?;
-    let models = args.models.open()?;
+    let meter = Meter::default();
+    let models = args.models.open()?.map(|models| meter.on(models));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let reviews = args.reviews.map_or(processors, usize::from);
     if place.file().is_some() {
@@ -126,6 +128,7 @@ fn start(
             listen,
             socket: place.socket(),
             reviews,
+            meter,
         };
         let ready = |address: Option<SocketAddr>| match address {
             Some(address) => {

@@ -10,7 +10,8 @@ use pullmill_core::change::Status;
 use pullmill_core::coverage::Outcome;
 use pullmill_core::finding::{Finding, Severity, Step};
 use pullmill_core::review::{
-    Api, Callers, DependencyChange, Review, SubjectKind, Suppressed, SuppressedBy, WalkthroughRow,
+    Api, Callers, DependencyChange, NameChange, Review, SubjectKind, Suppressed, SuppressedBy,
+    WalkthroughRow,
 };
 use pullmill_core::risk::Level;
 use pullmill_core::verdict::Outlook;
@@ -54,6 +55,7 @@ pub fn render(review: &Review, style: &TextStyle) -> String {
     components(&mut paper, review);
     walkthrough(&mut paper, review);
     api(&mut paper, &review.summary.api);
+    names(&mut paper, &review.summary.names);
     callers(&mut paper, &review.summary.callers);
     dependencies(&mut paper, &review.summary.dependencies);
     for (index, finding) in review.findings.iter().enumerate() {
@@ -287,6 +289,36 @@ fn api(paper: &mut Paper, api: &Api) {
     for (ink, sign, text) in rows.iter().take(MAX_ROWS) {
         let lead = format!("  {}", paper.ink(*ink, sign));
         paper.lead(&lead, 3, text);
+    }
+    if rows.len() > MAX_ROWS {
+        paper.prose(2, &format!("and {} more", rows.len() - MAX_ROWS));
+    }
+}
+
+/// What people call the program by: what may break them first.
+fn names(paper: &mut Paper, all: &[NameChange]) {
+    if all.is_empty() {
+        return;
+    }
+    paper.title("Flags, variables, routes and keys");
+    let rank = |one: &&NameChange| (one.after.is_some(), one.before.is_none());
+    let mut rows: Vec<&NameChange> = all.iter().collect();
+    rows.sort_by_key(rank);
+    for one in rows.iter().take(MAX_ROWS) {
+        let (ink, sign) = match (&one.before, &one.after) {
+            (Some(_), None) => (Ink::Bad, "−"),
+            (Some(_), Some(_)) => (Ink::Warning, "~"),
+            (None, _) => (Ink::Good, "+"),
+        };
+        let names: Vec<String> = [&one.before, &one.after]
+            .into_iter()
+            .flatten()
+            .map(|name| one_line(name))
+            .collect();
+        let path = one_line(one.path.as_str());
+        let text = format!("{} {} in {path}", one.kind.word(), names.join(" → "));
+        let lead = format!("  {}", paper.ink(ink, sign));
+        paper.lead(&lead, 3, &text);
     }
     if rows.len() > MAX_ROWS {
         paper.prose(2, &format!("and {} more", rows.len() - MAX_ROWS));

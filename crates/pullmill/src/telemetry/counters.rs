@@ -8,7 +8,9 @@ use prometheus_client::registry::Registry;
 use pullmill_core::id::QueueName;
 use pullmill_core::ports::queue::Depth;
 
-type Labels = Vec<(String, String)>;
+use super::meter::Meter;
+
+pub(super) type Labels = Vec<(String, String)>;
 
 /// The counters.
 pub struct Counters {
@@ -22,10 +24,11 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// All at zero.
+    /// All at zero, with those of models.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(meter: &Meter) -> Self {
         let mut registry = Registry::with_prefix("pullmill");
+        meter.register(&mut registry);
         let requests = Family::default();
         let deliveries = Family::default();
         let signatures = Family::default();
@@ -129,13 +132,7 @@ impl Counters {
     }
 }
 
-impl Default for Counters {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
+pub(super) fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
     let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
     pairs.into()
 }

@@ -1,5 +1,7 @@
 //! Commands in comments: who may give them, and what they do.
 
+use std::collections::BTreeSet;
+
 use pullmill_fakehub::{Opened, Posted};
 
 use crate::scene::{LEAKY, Scene};
@@ -87,6 +89,29 @@ fn what_is_no_command_is_said_so_and_what_needs_a_model_too() {
         let said = answer(&scene, opened);
         assert!(said.contains(wanted), "{command}: {said}");
     }
+    // AI9: what ran says what became of it without a model.
+    scene.quiet();
+    let listed = scene.server.get("/api/executions?tenant=octo").json();
+    let of = |workflow: &str| -> BTreeSet<String> {
+        let executions = listed["executions"].as_array().unwrap().iter();
+        let executions = executions.filter(|one| one["workflow"] == workflow);
+        executions
+            .filter_map(|one| {
+                let path = format!("/api/executions/{}?tenant=octo", one["id"].as_str()?);
+                let shown = scene.server.get(&path).json().to_string();
+                let word = ["skip", "static_fallback"];
+                let word = word
+                    .iter()
+                    .find(|word| shown.contains(&format!("\"without_model\":\"{word}\"")));
+                word.map(|&word| word.to_owned())
+            })
+            .collect()
+    };
+    assert_eq!(
+        of("pr-review"),
+        BTreeSet::from(["static_fallback".to_owned()])
+    );
+    assert!(of("comment-command").contains("skip"), "{listed:#}");
 }
 
 #[test]

@@ -8,10 +8,19 @@ use pullmill_testkit::models::{Asked, ModelServer, Reply};
 use serde_json::{Value, json};
 
 use crate::program::Place;
-use crate::scene::{LEAKY, Scene, TIGHT, assert_once};
+use crate::scene::{LEAKY, Scene, TIGHT, assert_once, is_reviewed};
 
 /// A scene whose server asks a scripted model; `more` is laid over the configuration.
 fn scene(
+    more: &str,
+    script: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+) -> (Scene, ModelServer) {
+    scene_on(&[], more, script)
+}
+
+/// The same, on a base that holds some more files.
+fn scene_on(
+    base: &[(&str, &str)],
     more: &str,
     script: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
 ) -> (Scene, ModelServer) {
@@ -19,18 +28,9 @@ fn scene(
     let place = Place::new();
     let config = models.config("anthropic", 100_000) + more;
     std::fs::write(place.path().join("models.toml"), config).unwrap();
-    let scene = Scene::of(
-        place,
-        &[
-            "--github-stale",
-            "0",
-            "--model",
-            "auto",
-            "--models",
-            "models.toml",
-        ],
-    );
-    (scene, models)
+    let arguments = ["--github-stale", "0", "--model", "auto", "--models"];
+    let arguments = [arguments.as_slice(), &["models.toml"]].concat();
+    (Scene::with_base(place, &arguments, base), models)
 }
 
 fn with(asked: &Asked, findings: &[Value]) -> Reply {
@@ -111,7 +111,15 @@ fn property_07_what_a_model_finds_is_posted_once_and_paid_for_once() {
     let cost = scene.place.printed(&["cost", "--tenant", "octo", "--json"]);
     let cost: Value = serde_json::from_str(&cost).unwrap();
     assert_eq!(cost["calls"], 1, "{cost:#}");
-    assert!(cost["charged_micro_usd"].as_i64().unwrap() > 0, "{cost:#}");
+    let charged = cost["charged_micro_usd"].as_i64().unwrap();
+    assert!(charged > 0, "{cost:#}");
+    let metrics = scene.server.get("/metrics").body;
+    for line in [
+        "pullmill_model_calls_total{model=\"scripted\",outcome=\"answered\"} 1".to_owned(),
+        format!("pullmill_model_cost_micro_usd_total{{model=\"scripted\"}} {charged}"),
+    ] {
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
 }
 
 /// Silence is not safety: what a model has said of code that still stands, it cannot take back by not saying it.
@@ -232,50 +240,106 @@ fn questions_are_answered_where_they_were_asked_and_the_answers_do_nothing() {
     assert_eq!(posted.reviews.len(), 1, "{posted:#?}");
 }
 
+/// CM3: a question goes to the agent that it names, or to those to which the base's routes send what it is about.
+#[test]
+fn questions_go_to_the_agents_that_look_after_what_they_are_about() {
+    let config = "
+[[agents]]
+name = \"money\"
+paths = [\"shop/\"]
+instructions = \"Amounts are whole cents.\"
+tier = \"deep\"
+
+[[routes]]
+owners = [\"@octo/money\"]
+agents = [\"money\"]
+
+[[routes]]
+labels = [\"bug\"]
+paths = [\"tools/\"]
+agents = [\"bugs\"]
+";
+    let owners = "/shop/ @octo/Money\n";
+    let base = [(".pullmill.toml", config), ("CODEOWNERS", owners)];
+    let (scene, models) = scene_on(&base, "", |asked| {
+        match asked.system.contains("You answer a question") {
+            true => Reply::Say(json!({"answer": "So."}).to_string()),
+            false => with(asked, &[]),
+        }
+    });
+    let ask = |opened: Opened, command: &str| -> (String, String) {
+        let before = models.asked().len();
+        let id = scene.hub.comment(opened, &format!("/pullmill {command}"));
+        scene.tell();
+        eyes(&scene, opened, id);
+        let posted = scene.posted(opened);
+        let said = posted.comments.iter().rfind(|one| one.is_ours).unwrap();
+        let asked = models.asked();
+        let content = asked.get(before).map(|asked| asked.content.clone());
+        (said.body.clone(), content.unwrap_or_default())
+    };
+    let shop = scene.open(&[("shop/users.py", TIGHT), ("tools/a.py", "A = 1\n")]);
+    scene.reviewed(shop);
+    let (said, asked) = ask(shop, "ask is it right?");
+    assert!(asked.contains("Amounts are whole cents."), "{asked}");
+    assert!(!asked.contains("tools/a.py"), "{asked}");
+    assert!(said.contains("in the view of `money`"), "{said}");
+    let (said, asked) = ask(shop, "ask @Security is it safe?");
+    assert!(asked.contains("who looks after security"), "{asked}");
+    assert!(asked.contains("tools/a.py"), "{asked}");
+    assert!(!asked.contains("whole cents"), "{asked}");
+    assert!(said.contains("in the view of `security`"), "{said}");
+    for command in ["ask @root why?", "review all"] {
+        let (said, asked) = ask(shop, command);
+        assert_eq!(asked, "");
+        assert!(
+            said.contains("There is no agent") && said.contains("`docs`, `money`"),
+            "{said}"
+        );
+    }
+    let tools = scene
+        .hub
+        .open(scene.repo, "A tool", &[("tools/b.py", "B = 1\n")]);
+    scene.tell();
+    scene.reviewed(tools);
+    let (said, asked) = ask(tools, "ask is it right?");
+    assert!(!asked.contains("Take the view"), "{asked}");
+    assert!(said.contains("wrote this; nobody"), "{said}");
+    scene.hub.label(tools, "Bug");
+    let (_, asked) = ask(tools, "ask is it right now?");
+    assert!(asked.contains("who looks after bugs"), "{asked}");
+}
+
 /// P5, P6: documents that name what is called in another way now, which no rule can mend.
 fn documents(mode: &str) -> (Scene, ModelServer, Opened) {
-    let models = ModelServer::start(|asked| {
-        match asked.system.contains("You keep documents true") {
-        true => Reply::Say(
-            json!({"edits": [
-                {"path": "README.md", "line": 3, "quote": "Call `total_of(items)` for the sum.",
-                 "replacement": "Call `total_of(items, rate)` for the sum.", "name": "total_of"},
-                {"path": "README.md", "line": 1, "quote": "# Shop", "replacement": "# Shop https://evil.example", "name": "total_of"},
-            ]})
-            .to_string(),
-        ),
-        false => with(asked, &[]),
-    }
-    });
-    let place = Place::new();
-    std::fs::write(
-        place.path().join("models.toml"),
-        models.config("anthropic", 100_000),
-    )
-    .unwrap();
     let base = [
         (
             "README.md",
-            "# Shop\n\nCall `total_of(items)` for the sum.\n",
+            "# Shop\n\nCall `total_of(items)` for the sum.\nIt reads SHOP_URL.\n",
         ),
         (".pullmill.toml", mode),
         (
             "shop/sum.py",
-            "def total_of(items):\n    return sum(items)\n",
+            "import os\nURL = os.environ[\"SHOP_URL\"]\n\ndef total_of(items):\n    return sum(items)\n",
         ),
     ];
-    let arguments = [
-        "--github-stale",
-        "0",
-        "--model",
-        "auto",
-        "--models",
-        "models.toml",
-    ];
-    let scene = Scene::with_base(place, &arguments, &base);
+    let (scene, models) = scene_on(&base, "", |asked| {
+        match asked.system.contains("You keep documents true") {
+            true => Reply::Say(
+                json!({"edits": [
+                    {"path": "README.md", "line": 3, "quote": "Call `total_of(items)` for the sum.",
+                     "replacement": "Call `total_of(items, rate)` for the sum.", "name": "total_of"},
+                    {"path": "README.md", "line": 4, "quote": "It reads SHOP_URL.", "replacement": "It reads SHOP_PLACE.", "name": "SHOP_URL"},
+                    {"path": "README.md", "line": 1, "quote": "# Shop", "replacement": "# Shop https://evil.example", "name": "total_of"},
+                ]})
+                .to_string(),
+            ),
+            false => with(asked, &[]),
+        }
+    });
     let opened = scene.open(&[(
         "shop/sum.py",
-        "def total_of(items, rate):\n    return sum(items) * rate\n",
+        "import os\nURL = os.environ.get(\"SHOP_PLACE\", \"\")\n\ndef total_of(items, rate):\n    return sum(items) * rate\n",
     )]);
     (scene, models, opened)
 }
@@ -287,8 +351,16 @@ fn a_model_says_which_lines_of_documents_are_untrue_and_rules_say_what_of_it_may
         posted.lines.iter().any(|line| {
             line.body
                 .contains("+Call `total_of(items, rate)` for the sum.")
-        })
+        }) && posted
+            .lines
+            .iter()
+            .any(|line| line.body.contains("+It reads SHOP_PLACE."))
     });
+    assert!(
+        summary(&posted).contains("removed variable `SHOP_URL` in `shop/sum.py`"),
+        "{}",
+        summary(&posted)
+    );
     assert!(
         posted.lines.iter().all(|line| !line.body.contains("evil")),
         "{posted:#?}"
@@ -300,7 +372,8 @@ fn a_model_says_which_lines_of_documents_are_untrue_and_rules_say_what_of_it_may
 fn in_commit_mode_one_commit_mends_documents_and_none_follows_it() {
     let (scene, models, opened) = documents("[docs]\nmode = \"commit\"\n");
     let posted = scene.wait(opened, "a commit", |posted| {
-        posted.files["README.md"] == "# Shop\n\nCall `total_of(items, rate)` for the sum.\n"
+        posted.files["README.md"]
+            == "# Shop\n\nCall `total_of(items, rate)` for the sum.\nIt reads SHOP_PLACE.\n"
     });
     let committed = posted.head;
     for _ in 0..3 {
@@ -354,6 +427,12 @@ fn property_19_i21_the_cap_holds_across_kills_and_every_pull_request_gets_its_re
     };
     let mut opened: Vec<Opened> = Vec::new();
     for number in 0..24 {
+        // Whatever was in the middle of it at the last kill is done before the next: three would bury it.
+        if number > 0 && number % 6 == 0 {
+            for opened in &opened[..number - 5] {
+                scene.wait(*opened, "the review", is_reviewed);
+            }
+        }
         let path = format!("shop/part{number}.py");
         opened.push(scene.open(&[(path.as_str(), source(number).as_str())]));
         if number == 0 {

@@ -387,6 +387,44 @@ fn who_uses_what_changed_is_told() {
     );
 }
 
+#[test]
+fn what_people_call_the_program_by_is_told() {
+    let base = "import argparse, os\np = argparse.ArgumentParser()\np.add_argument(\"--port\")\nurl = os.environ[\"SHOP_URL\"]\n";
+    let folder = repository(&[
+        ("shop/cli.py", base),
+        ("app.toml", "max_size = 3\nname = \"x\"\n"),
+    ]);
+    let head = "import argparse, os\np = argparse.ArgumentParser()\np.add_argument(\"--listen\")\np.add_argument(\"--quiet\", action=\"store_true\")\n";
+    let files = [
+        ("shop/cli.py", head),
+        ("app.toml", "name = \"x\"\nother = 2\n"),
+    ];
+    write(folder.path(), &files);
+    let names = json(&review(folder.path(), &[]))["summary"]["names"].clone();
+    assert_eq!(
+        names,
+        serde_json::json!([
+            {"kind": "flag", "before": "--port", "after": "--listen", "path": "shop/cli.py"},
+            {"kind": "key", "before": "max_size", "after": null, "path": "app.toml"},
+            {"kind": "variable", "before": "SHOP_URL", "after": null, "path": "shop/cli.py"},
+            {"kind": "flag", "before": null, "after": "--quiet", "path": "shop/cli.py"},
+        ])
+    );
+    let shown = super::command(folder.path(), &["--format", "text"]).output();
+    let shown = super::text(&shown.unwrap().stdout);
+    let at = shown.find("Flags, variables, routes and keys").unwrap();
+    let lines: Vec<&str> = shown[at..].lines().skip(1).take(4).map(str::trim).collect();
+    assert_eq!(
+        lines,
+        [
+            "−  key max_size in app.toml",
+            "−  variable SHOP_URL in shop/cli.py",
+            "~  flag --port → --listen in shop/cli.py",
+            "+  flag --quiet in shop/cli.py",
+        ]
+    );
+}
+
 /// Nothing that these agents show may print a secret: not a default, not a copy, not the line of a document.
 #[test]
 fn secrets_are_not_shown() {

@@ -9,8 +9,8 @@ use pullmill_core::docs::{Renamed, RenamedKind};
 use pullmill_core::finding::{Agent, Confidence, Finding, Location, Severity, Step, Suggestion};
 use pullmill_core::review::{
     AgentEvidence, Api, ApiChange, ApiItem, Bump, CalleeChange, Callers, Component, Consulted,
-    DependencyChange, LineRange, Review, Subject, SubjectKind, Summary, Suppressed, SuppressedBy,
-    Unread, UnreadReason, WalkthroughRow,
+    DependencyChange, LineRange, NameChange, Review, Subject, SubjectKind, Summary, Suppressed,
+    SuppressedBy, Unread, UnreadReason, WalkthroughRow,
 };
 use pullmill_core::risk::{Level, Reason, Risk};
 use pullmill_core::verdict::{Outlook, Verdict};
@@ -288,6 +288,15 @@ fn summaries() -> impl Strategy<Value = Summary> {
                     change: CalleeChange::Signature,
                     files: row.added_lines.saturating_add(1),
                     examples: vec![row.path.clone()],
+                })
+                .collect(),
+            names: walkthrough
+                .iter()
+                .map(|row: &WalkthroughRow| NameChange {
+                    kind: RenamedKind::Flag,
+                    before: Some(row.what.clone()),
+                    after: row.old_path.as_ref().map(ToString::to_string),
+                    path: row.path.clone(),
                 })
                 .collect(),
             api: Api {
