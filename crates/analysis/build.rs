@@ -1,4 +1,9 @@
-//! Turns `rules/**/*.yml` into compact JSON, one pack per language or format, so that no YAML is read at start.
+//! Turns `rules/**/*.yml` into compact JSON, one pack per language or format, so that no YAML is read at start, with the literals
+//! that `match` rules need, so that they are not looked for at start either.
+
+#[expect(dead_code, reason = "only what is needed of whole rules is asked here")]
+#[path = "src/matching/literals.rs"]
+mod literals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -38,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../rules");
     println!("cargo::rerun-if-changed={}", root.display());
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/matching/literals.rs");
     let mut packs: BTreeMap<&str, Pack> = BTreeMap::new();
     let mut ids = BTreeSet::new();
     for file in rule_files(&root)? {
@@ -152,7 +158,16 @@ fn write(packs: &BTreeMap<&str, Pack>, ids: &BTreeSet<String>) -> Result<(), Box
     let empty = Pack::default();
     for name in LANGUAGES.into_iter().chain(["document"]) {
         let pack = packs.get(name).unwrap_or(&empty);
-        let json = serde_json::json!({ "rules": pack.rules, "models": pack.models });
+        let needs: BTreeMap<&str, Vec<Vec<String>>> = pack
+            .rules
+            .iter()
+            .filter_map(|rule| {
+                let id = rule.get("id")?.as_str()?;
+                Some((id, literals::of(rule.get("match")?)))
+            })
+            .collect();
+        let json =
+            serde_json::json!({ "rules": pack.rules, "models": pack.models, "needs": needs });
         fs::write(out.join(format!("{name}.json")), serde_json::to_vec(&json)?)?;
     }
     fs::write(out.join("ids.json"), serde_json::to_vec(ids)?)?;

@@ -20,10 +20,11 @@ use serde::Deserialize;
 use pullmill_core::change::RepoPath;
 
 use crate::hit::Hit;
+use crate::pattern::Pattern;
 use crate::rule::RuleMeta;
 use node::{Node, Value};
 use path::{Budget, Path, Place};
-use predicate::{Pattern, Predicate};
+use predicate::Predicate;
 
 /// Most hits of one rule in one document.
 const MAX_HITS: usize = 200;

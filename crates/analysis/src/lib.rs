@@ -13,6 +13,7 @@ pub mod matching;
 pub mod measure;
 pub mod names;
 pub mod pack;
+pub mod pattern;
 pub mod rule;
 pub mod secrets;
 pub mod source;

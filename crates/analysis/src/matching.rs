@@ -25,6 +25,9 @@ use crate::source::Tree;
 use crate::source::syntax::Syntax;
 use screen::RuleScreen;
 
+/// The literals that rules need, by id, as [`literals`] finds them.
+pub type Needs = BTreeMap<String, Vec<Vec<String>>>;
+
 /// The match rules of one language.
 pub struct MatchRules {
     language: Language,
@@ -39,23 +42,21 @@ struct MatchRule {
     body: Value,
     /// Of every clause at least one literal, named by its number, must stand in the file.
     needs: Vec<Vec<usize>>,
-    matcher: OnceLock<Result<Compiled, String>>,
-}
-
-/// A rule ready for use.
-struct Compiled {
-    core: RuleCore,
-    screen: RuleScreen,
+    screen: OnceLock<RuleScreen>,
+    /// Made when a node passes the screen, or when the screen does not know of which kinds nodes must be.
+    core: OnceLock<Result<RuleCore, String>>,
 }
 
 impl MatchRules {
-    /// Prepares the rules of one language without compiling them. Errors name the rule.
+    /// Prepares the rules of one language without compiling them; `needs` are the literals of rules for which they are known. Errors
+    /// name the rule.
     ///
     /// # Errors
     /// All problems that can be seen in the shape of the rules.
     pub fn new(
         language: Language,
         rules: Vec<(Arc<RuleMeta>, Value)>,
+        needs: &Needs,
     ) -> Result<Self, Vec<String>> {
         let mut numbers = BTreeMap::new();
         let mut problems = Vec::new();
@@ -65,7 +66,11 @@ impl MatchRules {
                 problems.push(format!("{}: {problem}", meta.id));
                 continue;
             }
-            let needs = literals::of(&body)
+            let needs = match needs.get(&meta.id) {
+                Some(known) => known.clone(),
+                None => literals::of(&body),
+            };
+            let needs = needs
                 .into_iter()
                 .map(|clause| numbered(clause, &mut numbers))
                 .collect();
@@ -73,7 +78,8 @@ impl MatchRules {
                 meta,
                 body,
                 needs,
-                matcher: OnceLock::new(),
+                screen: OnceLock::new(),
+                core: OnceLock::new(),
             });
         }
         let finder = finder(&numbers).unwrap_or_else(|problem| {
@@ -115,13 +121,13 @@ impl MatchRules {
         self.rules
             .iter()
             .filter(|rule| rule.may_match(&found))
-            .filter_map(|rule| {
-                let compiled = rule.matcher(self.language).ok()?;
-                Some(walk::Active {
-                    meta: &rule.meta,
-                    core: &compiled.core,
-                    screen: &compiled.screen,
-                })
+            .map(|rule| walk::Active {
+                meta: &rule.meta,
+                screen: rule.screen(self.language),
+                core: walk::Core {
+                    rule,
+                    language: self.language,
+                },
             })
             .collect()
     }
@@ -149,17 +155,22 @@ impl MatchRule {
         })
     }
 
-    fn matcher(&self, language: Language) -> Result<&Compiled, &String> {
-        self.matcher
+    fn screen(&self, language: Language) -> &RuleScreen {
+        let build = || screen::of(&self.body, language.grammar());
+        self.screen.get_or_init(build)
+    }
+
+    fn core(&self, language: Language) -> Result<&RuleCore, &String> {
+        self.core
             .get_or_init(|| compile(&self.body, language))
             .as_ref()
     }
 
     fn problem(&self, language: Language) -> Option<String> {
         use ast_grep_core::Matcher;
-        match self.matcher(language) {
+        match self.core(language) {
             Err(problem) => Some(format!("in {}: {problem}", language.name())),
-            Ok(matcher) if matcher.core.potential_kinds().is_none() && self.needs.is_empty() => Some(
+            Ok(core) if core.potential_kinds().is_none() && self.needs.is_empty() => Some(
                 "the rule would be tried on every node: add a `kind` or a `pattern` with a name in it"
                     .to_owned(),
             ),
@@ -168,13 +179,10 @@ impl MatchRule {
     }
 }
 
-fn compile(body: &Value, language: Language) -> Result<Compiled, String> {
+fn compile(body: &Value, language: Language) -> Result<RuleCore, String> {
     let rule = SerializableRuleCore::deserialize(body).map_err(|error| error.to_string())?;
-    let core = rule
-        .get_matcher(DeserializeEnv::new(language.grammar()))
-        .map_err(|error| with_causes(&error))?;
-    let screen = screen::of(body, language.grammar());
-    Ok(Compiled { core, screen })
+    rule.get_matcher(DeserializeEnv::new(language.grammar()))
+        .map_err(|error| with_causes(&error))
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

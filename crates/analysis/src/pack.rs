@@ -14,7 +14,7 @@ use crate::document::DocumentRule;
 use crate::flow::FlowRules;
 use crate::flow::model::{FlowBody, ModelFile};
 use crate::language::Language;
-use crate::matching::MatchRules;
+use crate::matching::{MatchRules, Needs};
 use crate::measure::MeasureEntry;
 use crate::rule::{Body, Rule, RuleMeta};
 use crate::secrets::Scanner;
@@ -52,6 +52,7 @@ pub struct LanguageRules {
 struct Written {
     rules: Vec<Rule>,
     models: Vec<Value>,
+    needs: Needs,
 }
 
 impl Pack {
@@ -182,7 +183,7 @@ impl Pack {
     }
 
     fn user_rules(&self, language: Language) -> Result<LanguageRules, Vec<String>> {
-        compile(language, &self.user, &self.user_models)
+        compile(language, &self.user, &self.user_models, &Needs::new())
     }
 
     fn load(&self, language: Language) -> Result<LanguageRules, Vec<String>> {
@@ -192,7 +193,7 @@ impl Pack {
         let mut written = read_built_in(built_in(language))?;
         written.rules.extend(self.user.iter().cloned());
         written.models.extend(self.user_models.iter().cloned());
-        compile(language, &written.rules, &written.models)
+        compile(language, &written.rules, &written.models, &written.needs)
     }
 
     fn load_documents(&self) -> Result<Vec<DocumentEntry>, Vec<String>> {
@@ -292,6 +293,7 @@ fn compile(
     language: Language,
     rules: &[Rule],
     models: &[Value],
+    needs: &Needs,
 ) -> Result<LanguageRules, Vec<String>> {
     let mut problems = Vec::new();
     let mut shapes = Vec::new();
@@ -322,7 +324,7 @@ fn compile(
         )
     }));
     let models = models_of(language, models, &mut problems);
-    match MatchRules::new(language, shapes) {
+    match MatchRules::new(language, shapes, needs) {
         Ok(matching) if problems.is_empty() => Ok(LanguageRules {
             matching,
             flow: FlowRules::new(&models, flows),

@@ -1,13 +1,12 @@
 //! Predicates over nodes: what a rule asks of a document.
 
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
 
-use regex::Regex;
 use serde::Deserialize;
 
 use super::node::{Node, Value};
 use super::path::{Budget, Path, Place};
+use crate::pattern::Pattern;
 
 /// One condition. With a path it holds if any node on the path passes every test given.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -66,42 +65,6 @@ pub enum OneOrMany {
     One(Literal),
     /// Several.
     Many(Vec<Literal>),
-}
-
-/// A regular expression that is compiled when it is first needed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "String")]
-pub struct Pattern {
-    source: String,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-impl From<String> for Pattern {
-    fn from(source: String) -> Self {
-        Self {
-            source,
-            compiled: OnceLock::new(),
-        }
-    }
-}
-
-impl Pattern {
-    /// Compiles the pattern, or says why that is not possible.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        Regex::new(&self.source)
-            .map(|_| ())
-            .map_err(|error| error.to_string())
-    }
-
-    pub(crate) fn regex(&self) -> Option<&Regex> {
-        self.compiled
-            .get_or_init(|| Regex::new(&self.source).ok())
-            .as_ref()
-    }
-
-    fn is_match(&self, text: &str) -> bool {
-        self.regex().is_some_and(|regex| regex.is_match(text))
-    }
 }
 
 impl Literal {

@@ -5,6 +5,7 @@ use super::ir::{Const, Expr};
 use super::model::{NamePattern, When};
 use super::run::Run;
 use super::value::{State, Value};
+use crate::pattern::Pattern;
 
 impl<'a> Run<'a> {
     /// Whether conditions on a call's arguments hold.
@@ -56,12 +57,12 @@ impl<'a> Run<'a> {
                     .any(|name| path == name || path.ends_with(&format!(".{name}")))
             })
         };
-        let matches = |pattern: &regex::Regex| {
+        let matches = |pattern: &Pattern| {
             constants
                 .iter()
                 .any(|constant| matches!(constant, Const::Text(text) if pattern.is_match(text)))
         };
-        let may_match = |pattern: &regex::Regex| {
+        let may_match = |pattern: &Pattern| {
             value
                 .possible
                 .iter()

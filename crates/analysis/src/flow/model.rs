@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::Deserialize;
 
 use crate::language::Language;
+use crate::pattern::Pattern;
 
 /// One value or a list of values.
 #[derive(Clone, Debug, Deserialize)]
@@ -98,7 +98,7 @@ pub struct SourceEntry {
     pub call: Vec<String>,
     /// Calls of functions nobody knows whose name matches, on or with something of a type in `about`.
     #[serde(with = "pattern")]
-    pub named: Option<Regex>,
+    pub named: Option<Pattern>,
     /// For `named`: full names of types.
     pub about: Vec<String>,
     /// Fields whose value it is.
@@ -224,16 +224,16 @@ pub struct When {
     pub is_not: Vec<serde_json::Value>,
     /// Its constant text must match.
     #[serde(default, with = "pattern")]
-    pub matches: Option<Regex>,
+    pub matches: Option<Pattern>,
     /// Its constant text must not match (holds if it is not constant).
     #[serde(default, with = "pattern")]
-    pub not_matches: Option<Regex>,
+    pub not_matches: Option<Pattern>,
     /// Its source text must match.
     #[serde(default, with = "pattern")]
-    pub text: Option<Regex>,
+    pub text: Option<Pattern>,
     /// Its source text must not match (holds if it is absent).
     #[serde(default, with = "pattern")]
-    pub not_text: Option<Regex>,
+    pub not_text: Option<Pattern>,
     /// It must be left out (true) or given (false).
     #[serde(default)]
     pub absent: Option<bool>,
@@ -288,7 +288,7 @@ pub struct SinkEntry {
     pub args: Vec<Selector>,
     /// For calls on an unknown receiver: its source text must match.
     #[serde(with = "pattern")]
-    pub receiver: Option<Regex>,
+    pub receiver: Option<Pattern>,
     /// The argument is an argument vector: a list does harm only if its program is untrusted or a shell.
     pub argv: bool,
     /// Only the beginning matters: text put behind a constant beginning that fixes host or root does no harm.
@@ -299,7 +299,7 @@ pub struct SinkEntry {
     pub store: Vec<String>,
     /// Assignments to variables, fields, keywords or functions whose name matches.
     #[serde(with = "pattern")]
-    pub variable: Option<Regex>,
+    pub variable: Option<Pattern>,
     /// What functions with these annotations return.
     pub returned_by: Vec<String>,
     /// Values that went through calls nobody knows do not count.
@@ -318,7 +318,7 @@ pub struct UseEntry {
     pub call: Vec<String>,
     /// For calls on an unknown receiver: its source text must match.
     #[serde(with = "pattern")]
-    pub receiver: Option<Regex>,
+    pub receiver: Option<Pattern>,
     /// Assignments to these fields, of a value for which `when` holds (`arg: 0`).
     pub assign: Vec<String>,
     /// Conditions, all of which must hold.
@@ -326,15 +326,20 @@ pub struct UseEntry {
 }
 
 mod pattern {
-    use regex::Regex;
     use serde::{Deserialize, Deserializer, de::Error};
 
+    use crate::pattern::Pattern;
+
+    /// What is no expression is an error at once; compiling it is left until it is needed.
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
-    ) -> Result<Option<Regex>, D::Error> {
+    ) -> Result<Option<Pattern>, D::Error> {
         let text: Option<String> = Option::deserialize(from)?;
-        text.map(|text| Regex::new(&text).map_err(D::Error::custom))
-            .transpose()
+        let pattern = text.map(|text| {
+            regex_syntax::parse(&text).map_err(D::Error::custom)?;
+            Ok(Pattern::from(text))
+        });
+        pattern.transpose()
     }
 }
 

@@ -1,8 +1,6 @@
 //! Which functions are worth going through: those from which a source and a sink, or a wrong use, can be reached.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::ir::{FunctionId, Span, Unit};
 use super::rules::FlowRules;
@@ -11,8 +9,11 @@ use crate::source::syntax::Node;
 /// Words that stand for sources, sinks and uses, ready to be looked for in a text.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
-    automaton: Option<AhoCorasick>,
     words: Vec<String>,
+    /// The words by the first run of letters, digits and `_` in them, and where in the word it begins.
+    by_run: HashMap<String, Vec<(usize, usize)>>,
+    /// Words without such a run.
+    others: Vec<usize>,
     /// Each source: all of these words must occur; and its labels.
     sources: Vec<(Vec<usize>, u32)>,
     /// The labels that sinks of this name take.
@@ -63,12 +64,52 @@ impl Words {
             let index = words.word(&word, &mut known);
             words.uses.insert(index);
         }
-        words.automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .match_kind(MatchKind::Standard)
-            .build(&words.words)
-            .ok();
-        words
+        words.indexed()
+    }
+
+    fn indexed(mut self) -> Self {
+        for (index, word) in self.words.iter().enumerate() {
+            match runs(word).next() {
+                Some((at, run)) => {
+                    let same = self.by_run.entry(run.to_owned()).or_default();
+                    same.push((index, at));
+                }
+                None => self.others.push(index),
+            }
+        }
+        self
+    }
+
+    /// Where the words stand in a text as whole words, in order of the text.
+    fn found(&self, text: &str) -> BTreeMap<usize, Vec<u32>> {
+        let mut found: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        let mut add = |word: usize, start: usize| {
+            let at = u32::try_from(start).unwrap_or(u32::MAX);
+            found.entry(word).or_default().push(at);
+        };
+        let is_there = |word: usize, start: usize| {
+            let word = self.words.get(word).map(String::as_str).unwrap_or_default();
+            let end = start + word.len();
+            text.get(start..end) == Some(word) && is_whole_word(text.as_bytes(), start, end)
+        };
+        for (place, run) in runs(text) {
+            for (word, at) in self.by_run.get(run).into_iter().flatten() {
+                if let Some(start) = place.checked_sub(*at)
+                    && is_there(*word, start)
+                {
+                    add(*word, start);
+                }
+            }
+        }
+        for word in &self.others {
+            let text_of = self.words.get(*word).map(String::as_str);
+            for (start, _) in text.match_indices(text_of.unwrap_or_default()) {
+                if is_there(*word, start) {
+                    add(*word, start);
+                }
+            }
+        }
+        found
     }
 
     fn word(&mut self, word: &str, known: &mut BTreeMap<String, usize>) -> usize {
@@ -80,14 +121,7 @@ impl Words {
 
     /// Looks for the words in a text; `None` if nothing there can be found by any rule.
     pub(crate) fn places(&self, text: &str) -> Option<Places> {
-        let automaton = self.automaton.as_ref()?;
-        let mut found: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        for hit in automaton.find_overlapping_iter(text) {
-            if is_whole_word(text.as_bytes(), hit.start(), hit.end()) {
-                let at = u32::try_from(hit.start()).unwrap_or(u32::MAX);
-                found.entry(hit.pattern().as_usize()).or_default().push(at);
-            }
-        }
+        let found = self.found(text);
         let mut places = Places {
             sinks_of_any_name: self.sinks_of_any_name,
             parameters: self.parameters,
@@ -128,6 +162,19 @@ impl Words {
 
 fn labels(places: &[(u32, u32)]) -> u32 {
     places.iter().fold(0, |all, (_, labels)| all | labels)
+}
+
+/// The runs of letters, digits and `_` in a text, each with its place.
+fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text.get(at..)?.find(is_part)?;
+        let rest = text.get(start..)?;
+        let run = rest.find(|c| !is_part(c)).map_or(rest, |end| &rest[..end]);
+        at = start + run.len();
+        Some((start, run))
+    })
 }
 
 fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
@@ -326,4 +373,42 @@ fn is_on_itself(before: &str) -> bool {
     ]
     .iter()
     .any(|word| receiver.ends_with(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn words_are_found_where_they_stand_alone(
+            all in proptest::collection::btree_set("(a|b|_|\\$|-|é){1,3}", 1..6),
+            text in "(a|b|_|\\$|-|é| ){0,12}",
+        ) {
+            let all: Vec<String> = all.into_iter().collect();
+            let words = Words { words: all.clone(), ..Words::default() }.indexed();
+            let naive: BTreeMap<usize, Vec<u32>> = all
+                .iter()
+                .enumerate()
+                .map(|(index, word)| {
+                    let places = (0..text.len()).filter(|at| {
+                        text.get(*at..).is_some_and(|rest| rest.starts_with(word.as_str()))
+                            && is_whole_word(text.as_bytes(), *at, at + word.len())
+                    });
+                    (index, places.map(|at| u32::try_from(at).unwrap()).collect::<Vec<u32>>())
+                })
+                .filter(|(_, places)| !places.is_empty())
+                .collect();
+            let mut found = words.found(&text);
+            // A word without letters may overlap itself, where one place is as good as two.
+            found.retain(|index, _| !words.others.contains(index));
+            let naive: BTreeMap<usize, Vec<u32>> = naive
+                .into_iter()
+                .filter(|(index, _)| !words.others.contains(index))
+                .collect();
+            prop_assert_eq!(found, naive);
+        }
+    }
 }

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use regex::Regex;
-
 use super::model::{
     FillEntry, FlowBody, GuardEntry, Mark, ModelFile, NameIndex, NamePattern, RetypeEntry,
     SanitizerEntry, Selector, SinkEntry, SourceEntry, TypeEntry, UseEntry, When,
 };
 use super::relevance::Words;
+use crate::pattern::Pattern;
 use crate::rule::RuleMeta;
 
 /// A set of dangers, one bit each.
@@ -73,7 +72,7 @@ type Entry<T> = (usize, Arc<T>);
 pub struct FlowRules {
     pub(crate) rules: Vec<FlowRule>,
     pub(crate) source_calls: NameIndex<Arc<Source>>,
-    pub(crate) source_names: Vec<(Regex, Vec<NamePattern>, Arc<Source>)>,
+    pub(crate) source_names: Vec<(Pattern, Vec<NamePattern>, Arc<Source>)>,
     pub(crate) source_fields: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_types: NameIndex<Arc<Source>>,
     pub(crate) source_parameter_annotations: NameIndex<Arc<Source>>,
@@ -83,7 +82,7 @@ pub struct FlowRules {
     pub(crate) sink_assigns: NameIndex<Entry<SinkEntry>>,
     pub(crate) sink_stores: NameIndex<Entry<SinkEntry>>,
     pub(crate) sink_returns: NameIndex<Entry<SinkEntry>>,
-    pub(crate) sink_variables: Vec<(Regex, Entry<SinkEntry>)>,
+    pub(crate) sink_variables: Vec<(Pattern, Entry<SinkEntry>)>,
     pub(crate) use_calls: NameIndex<Entry<UseEntry>>,
     pub(crate) use_assigns: NameIndex<Entry<UseEntry>>,
     pub(crate) sanitizers: NameIndex<Arc<Sanitizer>>,

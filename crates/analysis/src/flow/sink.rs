@@ -8,6 +8,7 @@ use super::ir::{Const, Expr, Name, Span};
 use super::model::{SinkEntry, UseEntry};
 use super::run::{Run, annotation_names, candidates};
 use super::value::{BEHIND_PREFIX, Flow, JOINED, State, UNKNOWN_CALL, Value};
+use crate::pattern::Pattern;
 
 impl<'a> Run<'a> {
     /// Checks a call against every sink and every wrong use that goes by its name.
@@ -35,7 +36,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a receiver that is known by nothing else looks like what the entry is about.
-    fn is_meant(&self, call: &Evaluated<'a>, pattern: Option<&regex::Regex>) -> bool {
+    fn is_meant(&self, call: &Evaluated<'a>, pattern: Option<&Pattern>) -> bool {
         let Some(pattern) = pattern else { return true };
         let Some((value, expr)) = &call.receiver else {
             return false;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use ast_grep_config::RuleCore;
 use ast_grep_core::matcher::MatcherExt;
 
 use super::{MatchRules, walk};
@@ -44,7 +45,8 @@ impl MatchRules {
             let start = Instant::now();
             let may = rule.screen.may_match(node, place);
             let looked = Instant::now();
-            let is_hit = (may || check) && rule.core.match_node(tree.adopt(node.inner())).is_some();
+            let hit = |core: &RuleCore| core.match_node(tree.adopt(node.inner())).is_some();
+            let is_hit = (may || check) && rule.core.get().is_some_and(hit);
             let cost = match costs.get_mut(&rule.meta.id) {
                 Some(cost) => cost,
                 None => costs.entry(rule.meta.id.clone()).or_default(),

@@ -6,12 +6,9 @@
 mod build;
 mod same;
 
-use std::sync::OnceLock;
-
-use regex::Regex;
-
 pub(super) use build::of;
 
+use crate::pattern::Pattern;
 use crate::source::syntax::Node;
 
 /// Deeper parts of a tree are left to the rule.
@@ -25,7 +22,7 @@ pub(super) enum Screen {
     /// The kind is one of these, by number.
     Kinds(Vec<bool>),
     /// The text matches.
-    Regex(Box<LazyRegex>),
+    Regex(Box<Pattern>),
     /// The text ends with this name.
     Name(String),
     /// At least one of these stands in the text; says nothing if so.
@@ -45,30 +42,6 @@ pub(super) enum Screen {
     Inside(Box<Relation>),
     Follows(Box<Relation>),
     Precedes(Box<Relation>),
-}
-
-/// An expression that is compiled when it is first asked: most never are.
-#[derive(Clone)]
-pub(super) struct LazyRegex {
-    text: String,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-impl LazyRegex {
-    fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            compiled: OnceLock::new(),
-        }
-    }
-
-    fn answer(&self, text: &str) -> Answer {
-        let compiled = self.compiled.get_or_init(|| Regex::new(&self.text).ok());
-        match compiled {
-            Some(regex) => Answer::of(regex.is_match(text)),
-            None => Answer::Maybe,
-        }
-    }
 }
 
 /// The screen of a whole rule.
@@ -172,7 +145,10 @@ impl Screen {
                 let kind = usize::from(node.kind_id());
                 Answer::of(kinds.get(kind).copied().unwrap_or_default())
             }
-            Self::Regex(regex) => regex.answer(place.text_of(node)),
+            Self::Regex(pattern) => match pattern.regex() {
+                Some(regex) => Answer::of(regex.is_match(place.text_of(node))),
+                None => Answer::Maybe,
+            },
             Self::Name(name) => Answer::of(last_name(place.text_of(node)) == name),
             Self::Contains(words) => {
                 let text = place.text_of(node);
@@ -284,7 +260,10 @@ impl Screen {
     fn kinds(&self) -> Option<Vec<bool>> {
         match self {
             Self::Kinds(kinds) => Some(kinds.clone()),
-            Self::All(parts) => parts.iter().find_map(Self::kinds),
+            Self::All(parts) => parts.iter().filter_map(Self::kinds).reduce(|all, one| {
+                let both = all.into_iter().zip(one);
+                both.map(|(all, one)| all && one).collect()
+            }),
             Self::Any(parts) => united(parts.iter().map(Self::kinds)),
             _ => None,
         }
@@ -326,6 +305,17 @@ impl RuleScreen {
     /// A field of the node that must end with one of these names, by [`last_name`].
     pub(super) fn named_field(&self) -> Option<(u16, Vec<&str>)> {
         self.screen.named_field()
+    }
+
+    /// The kinds of which the node must be one, if they are known.
+    pub(super) fn kinds(&self) -> Option<Vec<usize>> {
+        let kinds = self.screen.kinds()?.into_iter().enumerate();
+        Some(
+            kinds
+                .filter(|(_, is_one)| *is_one)
+                .map(|(kind, _)| kind)
+                .collect(),
+        )
     }
 
     /// The kinds of which the node's parent must be one.

@@ -10,9 +10,11 @@ use ast_grep_core::matcher::{MatcherExt, NodeMatch};
 use ast_grep_core::meta_var::MetaVariable;
 use ast_grep_core::tree_sitter::StrDoc;
 
+use super::MatchRule;
 use super::screen::{self, Place, RuleScreen};
 use crate::grammar::Grammar;
 use crate::hit::Hit;
+use crate::language::Language;
 use crate::rule::RuleMeta;
 use crate::source::Tree;
 use crate::source::syntax::{Node, Syntax};
@@ -21,8 +23,21 @@ use crate::source::syntax::{Node, Syntax};
 #[derive(Clone, Copy)]
 pub(super) struct Active<'r> {
     pub meta: &'r Arc<RuleMeta>,
-    pub core: &'r RuleCore,
+    pub core: Core<'r>,
     pub screen: &'r RuleScreen,
+}
+
+/// What decides, compiled when it is first asked. A rule that cannot be compiled matches nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Core<'r> {
+    pub rule: &'r MatchRule,
+    pub language: Language,
+}
+
+impl<'r> Core<'r> {
+    pub(super) fn get(&self) -> Option<&'r RuleCore> {
+        self.rule.core(self.language).ok()
+    }
 }
 
 /// Which rules to try on a node, by its kind.
@@ -50,12 +65,21 @@ pub(super) fn matches(tree: &Tree, syntax: &Syntax<'_>, rules: &[Active<'_>]) ->
     }
     visit(syntax, tree.source(), rules, |node, place, rule| {
         if rule.screen.may_match(node, place)
-            && let Some(found) = rule.core.match_node(tree.adopt(node.inner()))
+            && let Some(core) = rule.core.get()
+            && let Some(found) = core.match_node(tree.adopt(node.inner()))
         {
             hits.push(hit(rule.meta, &found));
         }
     });
     hits
+}
+
+/// The kinds that a rule can match; `None` for any.
+fn kinds_of(rule: &Active<'_>) -> Option<Vec<usize>> {
+    rule.screen.kinds().or_else(|| {
+        let kinds = rule.core.get()?.potential_kinds()?;
+        Some(kinds.iter().collect())
+    })
 }
 
 /// Calls back for every node and every rule that can match its kind, in order of the text.
@@ -83,13 +107,13 @@ impl<'r> Dispatch<'r> {
     fn of(rules: &[Active<'r>]) -> Self {
         let mut dispatch = Self::default();
         for (index, rule) in rules.iter().enumerate() {
-            let Some(kinds) = rule.core.potential_kinds() else {
+            let Some(kinds) = kinds_of(rule) else {
                 dispatch.always.push(index);
                 continue;
             };
             let named = rule.screen.named_field();
             let parents: Option<Rc<[bool]>> = rule.screen.parent_kinds().map(Rc::from);
-            for kind in &kinds {
+            for kind in kinds {
                 if dispatch.by_kind.len() <= kind {
                     dispatch.by_kind.resize_with(kind + 1, Choice::default);
                 }

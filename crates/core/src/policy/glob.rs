@@ -81,7 +81,10 @@ impl Globs {
     /// Whether any of the patterns matches the file or a folder it is in.
     #[must_use]
     pub fn matches(&self, path: &RepoPath) -> bool {
-        self.set().is_match(path.as_str())
+        let path = path.as_str();
+        // The set is not made for paths that hold no pattern's text.
+        let may = |pattern: &String| may_match(pattern, path);
+        (self.set.get().is_some() || self.patterns.iter().any(may)) && self.set().is_match(path)
     }
 
     /// The patterns as they were written.
@@ -114,6 +117,24 @@ impl TryFrom<Vec<String>> for Globs {
     fn try_from(patterns: Vec<String>) -> Result<Self, BadGlob> {
         Self::new(patterns)
     }
+}
+
+/// Whether a path holds all that a pattern says in plain characters: where it does not, the pattern does not match.
+fn may_match(pattern: &str, path: &str) -> bool {
+    let mut rest = pattern;
+    while !rest.is_empty() {
+        let end = rest.find(['*', '?', '[', '{', '\\', '/']);
+        let (plain, special) = rest.split_at(end.unwrap_or(rest.len()));
+        if !path.contains(plain) {
+            return false;
+        }
+        // What stands in brackets or behind a backslash is left to the set.
+        if special.starts_with(['[', '{', '\\']) {
+            return true;
+        }
+        rest = special.get(1..).unwrap_or_default();
+    }
+    true
 }
 
 fn set_of(patterns: &[String]) -> Result<GlobSet, BadGlob> {
@@ -181,4 +202,35 @@ fn build(text: &str) -> Result<Glob, BadGlob> {
 
 fn syntax(error: &globset::Error) -> BadGlob {
     BadGlob::Syntax(error.kind().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_quick_look_never_loses_a_match(
+            pattern in r"(a|b|ab|/|\*|\*\*|\?|\[ab\]|\{a,b\}|\\a|\.){1,7}",
+            path in "(a|b|ab|/|\\.){1,9}",
+        ) {
+            if let Ok(set) = set_of(std::slice::from_ref(&pattern)) {
+                prop_assert!(!set.is_match(&path) || may_match(&pattern, &path));
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_is_made_for_paths_that_may_be_in_it_alone() {
+        let globs = Globs::of(&["auth*", "*.lock", "db/{a,b}/c"]);
+        for path in ["src/part0/file0.py", "dx/b.py", "lock"] {
+            assert!(!globs.matches(&path.into()));
+            assert!(globs.set.get().is_none(), "{path}");
+        }
+        assert!(globs.matches(&"src/author.py".into()));
+        assert!(globs.matches(&"db/b/c".into()));
+        assert!(!globs.matches(&"src/part0/file0.py".into()));
+    }
 }

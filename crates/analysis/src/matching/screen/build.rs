@@ -7,9 +7,10 @@ use ast_grep_core::{Matcher, Pattern};
 
 use serde_json::{Map, Value};
 
-use super::{LazyRegex, Relation, RuleScreen, Screen, Stop};
+use super::{Relation, RuleScreen, Screen, Stop};
 use crate::grammar::Grammar;
 use crate::matching::literals;
+use crate::pattern;
 
 /// `matches` refers to utils that may refer to others.
 const DEEPEST: usize = 8;
@@ -321,7 +322,7 @@ fn kinds(ids: impl Iterator<Item = usize>) -> Screen {
 fn regex(value: &Value) -> Screen {
     let text = value.as_str();
     text.map_or(Screen::Unknown, |text| {
-        Screen::Regex(Box::new(LazyRegex::new(text)))
+        Screen::Regex(Box::new(pattern::Pattern::from(text.to_owned())))
     })
 }
 
