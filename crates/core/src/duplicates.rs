@@ -2,6 +2,7 @@
 
 mod tokens;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,6 +38,7 @@ pub const DUPLICATED: RuleText = RuleText {
 /// The code that a change adds.
 pub struct Added<'c> {
     files: Vec<File<'c>>,
+    by_path: BTreeMap<&'c RepoPath, usize>,
     windows: Windows,
     change: &'c Change,
     /// How many more of a window the change's files have now than they had: counted when the first is met.
@@ -144,12 +146,19 @@ impl<'c> Added<'c> {
         if windows.places.is_empty() {
             return None;
         }
+        let by_path = files.iter().enumerate();
         Some(Self {
+            by_path: by_path.map(|(index, file)| (file.path, index)).collect(),
             files,
             windows,
             change,
             more: OnceCell::new(),
         })
+    }
+
+    /// The change's own file at a path.
+    fn own(&self, path: &RepoPath) -> Option<&File<'c>> {
+        self.files.get(*self.by_path.get(path)?)
     }
 
     fn is_more(&self, name: u64) -> bool {
@@ -163,8 +172,10 @@ impl<'c> Added<'c> {
             let bases = Some(&file.base).filter(|_| file.status != Status::Copied);
             for (side, step) in [(Some(&file.head), 1), (bases, -1)] {
                 let text = side.and_then(|side| std::str::from_utf8(side.text()?).ok());
-                let text = without_tests(&file.path, text.unwrap_or_default());
-                let tokens = tokens(&file.path, text);
+                let tokens = match self.own(&file.path).filter(|_| step > 0) {
+                    Some(own) => Cow::Borrowed(own.tokens.as_slice()),
+                    None => tokens_of(&file.path, text.unwrap_or_default()),
+                };
                 for (_, name) in windows_of(&tokens) {
                     if !self.windows.get(name).is_empty() {
                         *more.entry(name).or_default() += step;
@@ -183,8 +194,11 @@ impl<'c> Added<'c> {
     ) -> Vec<Finding> {
         let mut rows = Vec::new();
         for (path, text) in texts.filter(|(path, _)| is_source(path) && !is_test(path)) {
-            let text = without_tests(path, text);
-            self.rows(path, &tokens(path, text), &mut rows);
+            let tokens = match self.own(path) {
+                Some(own) => Cow::Borrowed(own.tokens.as_slice()),
+                None => tokens_of(path, text),
+            };
+            self.rows(path, &tokens, &mut rows);
         }
         // The longest first; of equal ones the first in the order of their places.
         rows.sort_by(|one, other| (other.length, one).cmp(&(one.length, other)));
@@ -268,8 +282,7 @@ impl<'c> Added<'c> {
     }
 
     fn is_new(&self, path: &RepoPath, first: u32, last: u32) -> bool {
-        let file = self.files.iter().find(|file| file.path == path);
-        file.is_some_and(|file| {
+        self.own(path).is_some_and(|file| {
             (first..=last).all(|line| {
                 file.added.is_added(line)
                     || file
@@ -314,6 +327,10 @@ impl<'c> Added<'c> {
 fn without_tests<'t>(path: &RepoPath, text: &'t str) -> &'t str {
     let tests = (path.extension() == "rs").then(|| text.find("\n#[cfg(test)]\nmod "));
     tests.flatten().map_or(text, |end| &text[..end])
+}
+
+fn tokens_of(path: &RepoPath, text: &str) -> Cow<'static, [Token]> {
+    Cow::Owned(tokens(path, without_tests(path, text)))
 }
 
 fn is_code(file: &&FileChange) -> bool {

@@ -13,11 +13,13 @@ pub mod submitted;
 pub mod tree;
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use pullmill_adapters::analyzer::child::{ChildAnalyzer, Limits, Stopped};
-use pullmill_adapters::git;
+use pullmill_adapters::git::{self, GitError};
 use pullmill_core::assemble::{self, Analyses, Analysis, Assessed};
 use pullmill_core::change::{Change, RepoPath};
 use pullmill_core::coverage::SkipReason;
@@ -29,6 +31,7 @@ use pullmill_core::review::Review;
 use crate::cli::{Failure, Status};
 use crate::progress::Progress;
 use around::{Around, Surroundings};
+use nearby::Copies;
 use plan::Plan;
 use settings::Settings;
 use tree::Tree;
@@ -118,12 +121,22 @@ impl Reviewer {
         let theirs: Vec<Vec<Finding>> = theirs.collect::<Result<_, Failure>>()?;
         let plan = Plan::of(change, &self.settings.policy);
         let (paths, jobs): (Vec<RepoPath>, Vec<Job>) = plan.jobs.into_iter().unzip();
-        let mut reports = self.analyse(jobs.clone(), progress)?;
+        let mut around =
+            around.map(|around| Surroundings::new(around, change, &self.settings.policy));
+        // Copies are looked for while others analyse.
+        let (reports, copies) = thread::scope(|scope| {
+            let around = around.as_mut();
+            let copies = scope.spawn(|| around.map(|around| nearby::copies(around, change)));
+            let reports = self.analyse(jobs.clone(), progress);
+            (reports, copies.join())
+        });
+        let copies = copies.unwrap_or_else(|panic| resume_unwind(panic));
+        let mut reports = reports?;
         self.search_moved(change, &jobs, &mut reports, progress)?;
         let mut analyses = self.analyses(plan.skipped, paths.into_iter().zip(reports));
         analyses.found.extend(theirs.into_iter().flatten());
-        match around {
-            Some(around) => self.compare(around, change, &mut analyses),
+        match around.as_mut().zip(copies) {
+            Some((around, copies)) => compare(around, change, &mut analyses, copies),
             None => {
                 let found = nearby::compare_within(change, &analyses);
                 analyses.found.extend(found);
@@ -139,26 +152,6 @@ impl Reviewer {
             change,
             analyses,
             settings: self.judging.clone(),
-        }
-    }
-
-    /// Compares the change with what stands around it. What cannot be read there is said and fails nothing.
-    fn compare(&self, around: Around<'_>, change: &Change, analyses: &mut Analyses) {
-        let mut surroundings = Surroundings::new(around, change, &self.settings.policy);
-        match nearby::compare(&mut surroundings, change, analyses) {
-            Ok(compared) => {
-                analyses.found.extend(compared.found);
-                analyses.renamed.extend(compared.renamed);
-                analyses.callers = compared.callers;
-                if !surroundings.is_complete {
-                    let note = "the change was not compared with everything around it: there is too much of it";
-                    analyses.notes.push(note.to_owned());
-                }
-            }
-            Err(error) => {
-                let note = format!("the change was not compared with what is around it: {error}");
-                analyses.notes.push(note);
-            }
         }
     }
 
@@ -282,5 +275,31 @@ fn refused(stopped: Stopped) -> Failure {
             Status::Internal,
             format_args!("the analysis does not work: {other}"),
         ),
+    }
+}
+
+/// Compares a change with what stands around it. What cannot be read there is said and fails nothing.
+fn compare(
+    surroundings: &mut Surroundings<'_>,
+    change: &Change,
+    analyses: &mut Analyses,
+    copies: Result<Option<Copies>, GitError>,
+) {
+    let compared =
+        copies.and_then(|copies| nearby::compare(surroundings, change, analyses, copies));
+    match compared {
+        Ok(compared) => {
+            analyses.found.extend(compared.found);
+            analyses.renamed.extend(compared.renamed);
+            analyses.callers = compared.callers;
+            if !surroundings.is_complete {
+                let note = "the change was not compared with everything around it: there is too much of it";
+                analyses.notes.push(note.to_owned());
+            }
+        }
+        Err(error) => {
+            let note = format!("the change was not compared with what is around it: {error}");
+            analyses.notes.push(note);
+        }
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn tokens(path: &RepoPath, text: &str) -> Vec<Token> {
             rest = &rest[1..];
             continue;
         } else if next.is_whitespace() {
-            next.len_utf8()
+            let blank = rest.find(|next: char| next == '\n' || !next.is_whitespace());
+            blank.unwrap_or(rest.len())
         } else if (has_hashes && next == '#') || (!has_hashes && rest.starts_with("//")) {
             to_line_end(rest)
         } else if !has_hashes && rest.starts_with("/*") {
@@ -53,8 +54,11 @@ pub(super) fn tokens(path: &RepoPath, text: &str) -> Vec<Token> {
             }
         };
         is_first = is_first && next.is_whitespace();
-        let passed = rest[..length].matches('\n').count();
-        line = line.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+        // Only comments and strings span lines; a word or a mark is too short to be asked.
+        if length > 1 && !is_of_word(next) {
+            let passed = rest[..length].matches('\n').count();
+            line = line.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+        }
         rest = &rest[length..];
     }
     tokens

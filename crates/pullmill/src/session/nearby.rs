@@ -30,23 +30,45 @@ pub struct Compared {
     pub callers: Vec<Callers>,
 }
 
+/// Code that a change repeats, with the code that was read to find it.
+pub struct Copies {
+    sources: Texts,
+    found: Vec<Finding>,
+}
+
+/// Compares a change's code with all other code, if there is enough of it to be a copy. Needs no analysis.
+pub fn copies(
+    surroundings: &mut Surroundings<'_>,
+    change: &Change,
+) -> Result<Option<Copies>, GitError> {
+    let Some(added) = Added::of(change) else {
+        return Ok(None);
+    };
+    let sources = surroundings.read(docs::is_source)?;
+    let found = added.compare(readable(&sources));
+    Ok(Some(Copies { sources, found }))
+}
+
 /// Reads as much of what stands around a change as it gives reason for.
 pub fn compare(
     surroundings: &mut Surroundings<'_>,
     change: &Change,
     analyses: &Analyses,
+    copies: Option<Copies>,
 ) -> Result<Compared, GitError> {
     let mut compared = documents::compare(surroundings, change, analyses)?;
-    let (added, wanted) = (Added::of(change), Wanted::of(analyses));
+    let wanted = Wanted::of(analyses);
     // All code is read for copies, or where something may break; who uses the rest is told by the way.
-    if added.is_some() || wanted.is_pressing() {
-        let sources = surroundings.read(docs::is_source)?;
-        let texts = sources
-            .iter()
-            .filter_map(|(path, text)| Some((path, std::str::from_utf8(text).ok()?)));
-        let copies = added.iter().flat_map(|added| added.compare(texts.clone()));
-        compared.found.extend(copies);
-        compared.callers = wanted.count(texts);
+    let sources = match copies {
+        Some(copies) => {
+            compared.found.extend(copies.found);
+            Some(copies.sources)
+        }
+        None if wanted.is_pressing() => Some(surroundings.read(docs::is_source)?),
+        None => None,
+    };
+    if let Some(sources) = sources {
+        compared.callers = wanted.count(readable(&sources));
     }
     let locks = lockfiles::wanted(&assemble::dependencies(analyses));
     if !locks.is_empty() {
@@ -75,6 +97,11 @@ pub fn compare_within(change: &Change, analyses: &Analyses) -> Vec<Finding> {
         .filter_map(|file| Some((file.path.clone(), file.head.text()?.clone())));
     found.extend(lockfiles::drift(change, analyses, &shown(texts.collect())));
     found
+}
+
+fn readable(texts: &Texts) -> impl Iterator<Item = (&RepoPath, &str)> {
+    let texts = texts.iter();
+    texts.filter_map(|(path, text)| Some((path, std::str::from_utf8(text).ok()?)))
 }
 
 fn shown(texts: Texts) -> BTreeMap<RepoPath, String> {
