@@ -17,8 +17,8 @@ This page is written by `cargo xtask docs`; the stages stand in `xtask/src/test/
 Rust and git, and goes on after a failure so that one run says everything. It ends with the minutes of each stage beside
 its budget, and with the numbers of tests that passed and failed. A stage over its budget is marked and does not fail.
 
-Both build without `CARGO_INCREMENTAL`, which would more than double what a build takes of the disk: 4.5 GB for lint and tests, and about
-2 GB more for the release. `.ci/run` ends with what the build took and what is left.
+`.ci/run` builds without `CARGO_INCREMENTAL`, which fills a disk: so lint and tests took 4.5 GB when that was measured, before the release
+build. It ends with what the build took and what is left.
 
 What is not installed is named with the way to get it, and skipped: rustfmt, clippy, nextest (then `cargo test` runs the
 same tests), npm (then the SARIF schema is not fetched and the test against it says so).

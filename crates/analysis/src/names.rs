@@ -9,6 +9,7 @@ use pullmill_core::job::GivenName;
 use regex::Regex;
 
 use crate::language::Language;
+use crate::secrets::Scanner;
 use crate::source::Source;
 
 /// Names of one file that are told; nobody documents more.
@@ -54,6 +55,10 @@ pub fn of(source: &Source, path: &RepoPath) -> Vec<GivenName> {
             let Some(name) = found.iter().skip(1).flatten().last() else {
                 continue;
             };
+            // Names are shown wherever a change is told of: a route may hold a token.
+            if !Scanner::new().scan(name.as_str(), path).is_empty() {
+                continue;
+            }
             let line = source.lines().line(name.start());
             let whole = source.lines().range(line);
             let before = text.get(whole.start..name.start()).unwrap_or_default();
@@ -292,6 +297,15 @@ mod tests {
             ),
             ["2 Key max_size", "4 Key name"]
         );
+    }
+
+    #[test]
+    fn names_that_hold_secrets_are_not_told() {
+        let token = format!("ghp_{}", "a1B2c3D4e5".repeat(4).get(..36).unwrap());
+        let text = format!(
+            "@app.post(\"/hooks/{token}\")\ndef f(): pass\n@app.get(\"/users\")\ndef g(): pass\n"
+        );
+        assert_eq!(told("a.py", &text), ["3 Route /users"]);
     }
 
     #[test]

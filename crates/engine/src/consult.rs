@@ -41,6 +41,8 @@ pub enum Task {
     Improve {
         /// In whose view, in words that are ours or stand at the base.
         views: Option<String>,
+        /// How able a model they want.
+        tier: Option<Tier>,
     },
 }
 
@@ -160,9 +162,15 @@ fn questions<'a>(
             .files
             .retain(|file| agent.paths.matches(&file.path));
     }
-    let tier = match agent {
-        Some(agent) => agent.tier.unwrap_or(Tier::Balanced),
-        None => tier(&change, review, desk)?,
+    let tier = match (agent, &how.task) {
+        (Some(agent), _) => agent.tier.unwrap_or(Tier::Balanced),
+        (
+            None,
+            Task::Improve {
+                tier: Some(wanted), ..
+            },
+        ) => *wanted,
+        (None, _) => tier(&change, review, desk)?,
     };
     let (name, entry) = desk.first(tier).ok_or_else(Unanswered::nobody)?;
     let schema = Schema {
@@ -175,7 +183,7 @@ fn questions<'a>(
             (OWN, Some(words))
         }
         (None, Task::Review) => (REVIEW, None),
-        (None, Task::Improve { views }) => (IMPROVE, views.clone()),
+        (None, Task::Improve { views, .. }) => (IMPROVE, views.clone()),
     };
     let look_for = look_for.map(Piece::Ours);
     let build = |parts: Vec<Piece>| Question {

@@ -80,11 +80,17 @@ pub struct Door {
 impl Door {
     /// A door to an engine.
     #[must_use]
-    pub fn new(engine: Engine, secrets: Secrets, is_local: bool, ends: CancellationToken) -> Self {
+    pub fn new(
+        engine: Engine,
+        secrets: Secrets,
+        is_local: bool,
+        ends: CancellationToken,
+        meter: &Meter,
+    ) -> Self {
         Self {
             engine,
             secrets,
-            counters: Counters::new(&Meter::default()),
+            counters: Counters::new(meter),
             limits: RequestLimits::default(),
             is_local,
             ends,

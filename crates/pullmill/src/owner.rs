@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 
 use crate::cli::{Failure, Status};
 use crate::http::{self, Door, Peer};
+use crate::telemetry::meter::Meter;
 use crate::wire;
 use crate::wire::address::Place;
 
@@ -41,7 +42,8 @@ impl Owner {
         }
         let (engine, _) = wire::engine(place, reviews, None, None).await?;
         let secrets = Secrets::default();
-        let door = Arc::new(Door::new(engine, secrets, true, CancellationToken::new()));
+        let (ends, meter) = (CancellationToken::new(), Meter::default());
+        let door = Arc::new(Door::new(engine, secrets, true, ends, &meter));
         let router = http::router(Arc::clone(&door));
         Ok(match socket {
             Some(_) => Self::Here(router, door),

@@ -57,8 +57,7 @@ impl Server {
         let is_local = address.is_some_and(|address| address.ip().is_loopback());
         let is_front = self.secrets.is_some();
         let secrets = self.secrets.unwrap_or_default();
-        let mut door = Door::new(self.engine, secrets, is_local, ends.clone());
-        door.counters = Counters::new(&self.meter);
+        let door = Door::new(self.engine, secrets, is_local, ends.clone(), &self.meter);
         let door = Arc::new(door);
         let router = match is_front {
             true => http::router(Arc::clone(&door)),

@@ -330,16 +330,13 @@ mod pattern {
 
     use crate::pattern::Pattern;
 
-    /// What is no expression is an error at once; compiling it is left until it is needed.
+    /// What is no expression, or too large a one, is an error at once.
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Pattern>, D::Error> {
         let text: Option<String> = Option::deserialize(from)?;
-        let pattern = text.map(|text| {
-            regex_syntax::parse(&text).map_err(D::Error::custom)?;
-            Ok(Pattern::from(text))
-        });
-        pattern.transpose()
+        let pattern = text.map(Pattern::checked).transpose();
+        pattern.map_err(D::Error::custom)
     }
 }
 

@@ -431,3 +431,18 @@ fn patterns_that_hold_without_a_configuration_are_good() {
         assert!(Globs::new(globs.patterns().to_vec()).is_ok(), "{globs:?}");
     }
 }
+
+#[test]
+fn routes_name_agents_that_there_are() {
+    let routes = |agents: &str| format!("[[routes]]\npaths = [\"a/\"]\nagents = [{agents}]\n");
+    assert_eq!(
+        codes(&routes("\"security\", \"securty\"")),
+        ["config.unknown-name"]
+    );
+    let own = "[[agents]]\nname = \"money\"\npaths = [\"a/\"]\ninstructions = \"Whole cents.\"\n";
+    assert_eq!(codes(&routes("\"money\"")), ["config.unknown-name"]);
+    assert_eq!(
+        codes(&(own.to_owned() + &routes("\"money\", \"docs\""))),
+        [""; 0]
+    );
+}

@@ -317,6 +317,7 @@ impl CommandAgent {
         let assessed = advisors.assess(seen.change, seen.ground.clone()).await?;
         let task = Task::Improve {
             views: seen.views.words(),
+            tier: seen.views.tier(),
         };
         let said = advisors.consult(case.work, &assessed, seen.ground, task);
         let said = said.await?;

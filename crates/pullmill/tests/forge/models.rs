@@ -289,6 +289,8 @@ agents = [\"bugs\"]
     assert!(asked.contains("tools/a.py"), "{asked}");
     assert!(!asked.contains("whole cents"), "{asked}");
     assert!(said.contains("in the view of `security`"), "{said}");
+    let (_, asked) = ask(shop, "improve");
+    assert!(asked.contains("Amounts are whole cents."), "{asked}");
     for command in ["ask @root why?", "review all"] {
         let (said, asked) = ask(shop, command);
         assert_eq!(asked, "");
