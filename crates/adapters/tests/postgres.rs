@@ -189,9 +189,8 @@ async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
         .version;
     let committing = store.commit(put(&clock, Expect::Version(version)));
     let cutting = async {
-        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                   WHERE wait_event_type = 'Lock' AND query LIKE '%pullmill_commit%'
-                     AND pg_blocking_pids(pid) @> ARRAY[(SELECT pg_backend_pid())]";
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_locks
+                   WHERE NOT granted AND pg_blocking_pids(pid) @> ARRAY[pg_backend_pid()]";
         while holder.query(sql, &[]).await.unwrap().is_empty() {}
     };
     let (committed, ()) = futures_util::future::join(committing, cutting).await;
@@ -205,4 +204,103 @@ async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
     while let Err(error) = again().await {
         assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
     }
+}
+
+fn put_at(clock: &ManualClock, sk: &str) -> Batch {
+    let mut batch = Batch::at(clock.now());
+    let draft = Draft::new(Key::new("T#t#X", sk), "body".into());
+    let expect = Expect::Absent;
+    batch.push(Write::Put { draft, expect }).unwrap();
+    batch
+}
+
+/// Commits new records together, by their names: they wait while all transactions that may run at a time are held up.
+async fn together(
+    address: &str,
+    clock: &Arc<ManualClock>,
+    names: &[&str],
+) -> Vec<Result<(), StoreError>> {
+    let store = store(address, clock).await;
+    store.commit(put(clock, Expect::Absent)).await.unwrap();
+    let (holder, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "BEGIN; SELECT FROM pullmill_record WHERE sk = 'a' FOR UPDATE";
+    holder.batch_execute(sql).await.unwrap();
+    let version = store.get(&[key()], clock.now()).await.unwrap()[0]
+        .clone()
+        .unwrap()
+        .version;
+    // All about one record, so that each is a transaction of its own.
+    let held = (0..6).map(|_| {
+        let (store, batch) = (store.clone(), put(clock, Expect::Version(version)));
+        tokio::spawn(async move { store.commit(batch).await })
+    });
+    let held: Vec<_> = held.collect();
+    // One of them waits for the holder, the others for that one.
+    let sql = "SELECT count(*) FROM pg_locks
+               WHERE locktype = 'tuple' AND relation = 'pullmill_record'::regclass AND NOT granted";
+    let (watcher, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    while watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < 5 {}
+    let commits = names.iter().map(|name| store.commit(put_at(clock, name)));
+    let commits = futures_util::future::join_all(commits);
+    let release = holder.batch_execute("ROLLBACK");
+    let (results, released) = futures_util::future::join(commits, release).await;
+    released.unwrap();
+    let mut won = 0;
+    for held in held {
+        won += usize::from(held.await.unwrap().is_ok());
+    }
+    assert_eq!(won, 1);
+    results
+}
+
+#[tokio::test]
+async fn commits_that_wait_go_as_one_and_each_is_answered_for_itself() {
+    let clock = Arc::new(ManualClock::new());
+    let address = fresh();
+    let store = store(&address, &clock).await;
+    store.commit(put_at(&clock, "taken")).await.unwrap();
+    let names = ["one", "taken", "two", "twice", "twice", "three"];
+    let results = together(&address, &clock, &names).await;
+    let is_conflict = |place: usize| matches!(&results[place], Err(StoreError::Conflict(places)) if *places == [0]);
+    for place in [0, 2, 5] {
+        assert!(results[place].is_ok(), "{results:?}");
+    }
+    assert!(is_conflict(1), "{results:?}");
+    let twice = [3, 4].map(|place| (results[place].is_ok(), is_conflict(place)));
+    assert!(
+        twice.contains(&(true, false)) && twice.contains(&(false, true)),
+        "{results:?}"
+    );
+    let sql = "SELECT count(DISTINCT xmin::text) FROM pullmill_record WHERE sk IN ('one', 'two', 'three')";
+    assert_eq!(query(&address, sql).unwrap().trim(), "1");
+}
+
+#[tokio::test]
+async fn a_commit_that_the_database_refuses_takes_no_other_with_it() {
+    let clock = Arc::new(ManualClock::new());
+    let address = fresh();
+    drop(store(&address, &clock).await);
+    let sql = "CREATE FUNCTION refuse() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';
+               CREATE TRIGGER refuse BEFORE INSERT ON pullmill_record FOR EACH ROW
+               WHEN (NEW.sk = 'refused') EXECUTE FUNCTION refuse()";
+    query(&address, sql).unwrap();
+    let results = together(&address, &clock, &["one", "refused", "two"]).await;
+    assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
+    assert!(
+        matches!(results[1], Err(StoreError::Unavailable(_))),
+        "{results:?}"
+    );
+}
+
+/// A table that a program before this one made lacks its functions.
+#[tokio::test]
+async fn a_table_of_an_older_program_gets_the_functions_it_lacks() {
+    let clock = Arc::new(ManualClock::new());
+    let address = fresh();
+    drop(store(&address, &clock).await);
+    query(&address, "DROP FUNCTION pullmill_commit_group").unwrap();
+    let store = store(&address, &clock).await;
+    store.commit(put(&clock, Expect::Absent)).await.unwrap();
 }

@@ -1,6 +1,7 @@
-//! Records in Postgres: many processes, one statement per batch, leases that skip what others hold, and hints by NOTIFY.
+//! Records in Postgres: many processes, one statement for the batches that come together, leases that skip what others hold, and hints by NOTIFY.
 
 mod connect;
+mod group;
 mod listen;
 mod rows;
 mod share;
@@ -21,21 +22,19 @@ use pullmill_core::ports::store::{
 };
 use pullmill_core::time::Timestamp;
 use tokio_postgres::Row;
-use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::{FromSql, ToSql};
 
 pub use connect::OpenError;
 
 use connect::{Connector, failed};
+use group::Groups;
 use listen::Bell;
-use rows::{COLUMNS, Columns, WIDTH};
+use rows::{COLUMNS, WIDTH};
 use share::Connections;
 
 use crate::clock::ServerClock;
 use crate::store::sql::{limit, number, order};
 
-/// What `pullmill_commit` says if a write did not find what it expected.
-const CONFLICT: &str = "PM001";
 /// How often a poll looks by itself, whatever it is told.
 const POLL: Duration = Duration::from_secs(1);
 /// How often something is asked whose connection breaks.
@@ -47,9 +46,8 @@ const BRIEFLY: Duration = Duration::from_millis(20);
 ///
 /// Must be opened and used inside a Tokio runtime.
 pub struct PostgresStore {
-    connections: Connections,
-    /// The table's number, which tells several in one database apart.
-    table: u32,
+    connections: Arc<Connections>,
+    groups: Groups,
     clock: Arc<dyn Clock>,
     bell: Arc<Bell>,
     listening: tokio::task::JoinHandle<()>,
@@ -82,9 +80,10 @@ impl PostgresStore {
             follows,
             bell: Arc::clone(&bell),
         };
+        let connections = Arc::new(Connections::new(connector));
         Ok(Self {
-            connections: Connections::new(connector),
-            table,
+            groups: Groups::new(Arc::clone(&connections), table),
+            connections,
             clock,
             bell,
             listening: tokio::spawn(listener.run()),
@@ -240,12 +239,7 @@ fn plain(text: &str) -> String {
 #[async_trait]
 impl Store for PostgresStore {
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        let columns = Columns::of(&batch, self.table);
-        let turn = self.connections.turn().await.map_err(unavailable)?;
-        let sql = "SELECT pullmill_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
-        let statement = turn.prepare(sql).await.map_err(unavailable)?;
-        let done = turn.query_one(&statement, &columns.parameters()).await;
-        done.map(drop).map_err(uncommitted)
+        self.groups.commit(batch).await
     }
 
     async fn get(&self, keys: &[Key], now: Timestamp) -> Result<Vec<Option<Record>>, StoreError> {
@@ -446,30 +440,4 @@ fn unavailable(error: impl Into<Source>) -> StoreError {
 
 fn no_queue(error: StoreError) -> QueueError {
     QueueError::Unavailable(error.into())
-}
-
-/// What became of a batch. Only an error of the statement itself, on a connection that lives on, says that nothing was written.
-fn uncommitted(error: tokio_postgres::Error) -> StoreError {
-    let Some(said) = error.as_db_error() else {
-        return StoreError::Unknown(error.into());
-    };
-    let code = said.code();
-    if code.code() == CONFLICT {
-        return StoreError::Conflict(places(said));
-    }
-    if *code == SqlState::T_R_DEADLOCK_DETECTED || *code == SqlState::T_R_SERIALIZATION_FAILURE {
-        return StoreError::Conflict(Vec::new());
-    }
-    match said.parsed_severity() {
-        Some(Severity::Error) => StoreError::Unavailable(error.into()),
-        _ => StoreError::Unknown(error.into()),
-    }
-}
-
-/// Which writes failed.
-fn places(said: &DbError) -> Vec<usize> {
-    let named = said.detail().unwrap_or_default().split(',');
-    let mut places: Vec<usize> = named.filter_map(|place| place.parse().ok()).collect();
-    places.sort_unstable();
-    places
 }

@@ -12,6 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// The format this program writes.
 const FORMAT: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
+const FUNCTIONS: &str = include_str!("functions.sql");
 /// How long a connection may take to come.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a peer may be silent before it counts as gone.
@@ -141,10 +142,14 @@ pub(super) async fn prepare(client: &mut Client) -> Result<(), OpenError> {
     made.batch_execute("SELECT pg_advisory_xact_lock(hashtextextended('pullmill_format', 0))")
         .await
         .map_err(failed)?;
-    let sql = "SELECT to_regclass('pullmill_format') IS NOT NULL";
-    let is_made: bool = made.query_one(sql, &[]).await.map_err(failed)?.get(0);
-    if !is_made {
+    let sql = "SELECT to_regclass('pullmill_format') IS NOT NULL, to_regproc('pullmill_commit_group') IS NOT NULL";
+    let are_made = made.query_one(sql, &[]).await.map_err(failed)?;
+    if !are_made.get::<_, bool>(0) {
         made.batch_execute(SCHEMA).await.map_err(failed)?;
+    }
+    // A program before this one made the table, and a function to commit by which it goes on using.
+    if !are_made.get::<_, bool>(1) {
+        made.batch_execute(FUNCTIONS).await.map_err(failed)?;
     }
     let sql = "SELECT format FROM pullmill_format";
     let found: i32 = made.query_one(sql, &[]).await.map_err(failed)?.get(0);

@@ -48,11 +48,11 @@ pub(super) fn record(row: &Row) -> Result<Record, Source> {
     })
 }
 
-/// A batch as columns, in the order of keys: so that no two wait for each other's rows.
+/// Batches as columns, in the order of keys: so that no two transactions wait for each other's rows.
 #[derive(Default)]
 pub(super) struct Columns<'b> {
-    now: i64,
     names: Vec<i64>,
+    nows: Vec<i64>,
     places: Vec<i32>,
     kinds: Vec<&'static str>,
     expects: Vec<Option<&'static str>>,
@@ -74,15 +74,17 @@ pub(super) struct Columns<'b> {
 }
 
 impl<'b> Columns<'b> {
-    /// The columns of a batch for a table whose number is `table`.
-    pub(super) fn of(batch: &'b Batch, table: u32) -> Self {
-        let mut writes: Vec<(usize, &Write)> = batch.writes().iter().enumerate().collect();
-        writes.sort_by_key(|(_, write)| write.key());
-        let mut columns = Self {
-            now: batch.now().millis(),
-            ..Self::default()
-        };
-        for (place, write) in writes {
+    /// The columns of batches that touch no record twice, for a table whose number is `table`.
+    pub(super) fn of(batches: impl Iterator<Item = &'b Batch>, table: u32) -> Self {
+        let dated = batches.flat_map(|batch| {
+            let now = batch.now().millis();
+            batch.writes().iter().map(move |write| (now, write))
+        });
+        let mut writes: Vec<(usize, (i64, &Write))> = dated.enumerate().collect();
+        writes.sort_by_key(|(_, (_, write))| write.key());
+        let mut columns = Self::default();
+        for (place, (now, write)) in writes {
+            columns.nows.push(now);
             columns.add(place, write);
             if relies_on_absence(write) {
                 columns.names.push(name(write.key(), table));
@@ -148,11 +150,11 @@ impl<'b> Columns<'b> {
         self.mosts.push(add.map(|(_, within, _)| *within.end()));
     }
 
-    /// The parameters of `pullmill_commit`, in its order.
+    /// The parameters of `pullmill_commit_group`, in its order.
     pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 20] {
         [
-            &self.now,
             &self.names,
+            &self.nows,
             &self.places,
             &self.kinds,
             &self.expects,
