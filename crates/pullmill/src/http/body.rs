@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::RequestLimits;
@@ -50,6 +51,10 @@ pub(super) async fn read(
         };
         if read.len() + data.len() > most {
             return Err(too_large(most));
+        }
+        if read.is_empty() && body.is_end_stream() {
+            // All of it in one piece, as most come: there is nothing to put together.
+            return Ok(data);
         }
         read.extend_from_slice(&data);
     }
