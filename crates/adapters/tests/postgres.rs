@@ -116,11 +116,11 @@ async fn a_table_of_a_newer_program_is_left_alone() {
     let clock = Arc::new(ManualClock::new());
     let address = fresh();
     drop(store(&address, &clock).await);
-    query(&address, "UPDATE pullmill_format SET format = 2").unwrap();
+    query(&address, "UPDATE pullmill_format SET format = 3").unwrap();
     let opened = PostgresStore::open(&address, clock, None).await;
     assert!(matches!(
         opened,
-        Err(OpenError::Newer { found: 2, known: 1 })
+        Err(OpenError::Newer { found: 3, known: 2 })
     ));
 }
 
@@ -300,7 +300,8 @@ async fn a_table_of_an_older_program_gets_the_functions_it_lacks() {
     let clock = Arc::new(ManualClock::new());
     let address = fresh();
     drop(store(&address, &clock).await);
-    query(&address, "DROP FUNCTION pullmill_commit_group").unwrap();
+    let sql = "DROP FUNCTION pullmill_commit_group; UPDATE pullmill_format SET format = 1";
+    query(&address, sql).unwrap();
     let store = store(&address, &clock).await;
     store.commit(put(&clock, Expect::Absent)).await.unwrap();
 }

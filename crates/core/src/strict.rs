@@ -127,12 +127,12 @@ impl<'a> Seen<'a> {
     }
 
     /// Whether a key is none of those before; sets its bit.
-    fn is_new(&mut self, key: &Cow<'a, str>) -> bool {
+    fn is_new(&mut self, key: &str) -> bool {
         let place = bit(key);
         let (word, mask) = (place / 64, 1 << (place % 64));
         let is_surely_new = self.bits[word] & mask == 0;
         self.bits[word] |= mask;
-        is_surely_new || !self.few.contains(key) && !self.many.contains(key)
+        is_surely_new || !self.few.iter().any(|one| one == key) && !self.many.contains(key)
     }
 }
 

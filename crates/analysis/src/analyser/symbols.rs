@@ -1,6 +1,6 @@
 //! The named pieces of a file: functions, methods, classes and the like.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher as _};
 use std::ops::Range;
 
 use pullmill_core::job::Symbol;
@@ -347,24 +347,37 @@ fn receiver<'s>(node: Node<'_>, text: &'s str) -> Option<&'s str> {
 
 /// Equal for texts that differ in white space and in their own name only. Compared within one review and never kept.
 fn digest(text: &str, name: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    let is_of_name = |character: char| character.is_alphanumeric() || character == '_';
-    for word in text.split_ascii_whitespace() {
-        let mut rest = word;
-        while let Some(at) = rest.find(is_of_name) {
-            let end = rest[at..]
-                .find(|character| !is_of_name(character))
-                .map_or(rest.len(), |length| at + length);
-            rest[..at].hash(&mut hasher);
-            match &rest[at..end] {
-                own if own == name => 0_u8.hash(&mut hasher),
-                other => other.hash(&mut hasher),
-            }
-            rest = &rest[end..];
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = 0;
+    let named = text.match_indices(name).filter(|_| !name.is_empty());
+    for (at, _) in named {
+        let end = at + name.len();
+        let is_part =
+            bytes[..at].last().is_some_and(is_of_word) || bytes.get(end).is_some_and(is_of_word);
+        if !is_part {
+            push(&mut plain, &bytes[rest..at]);
+            // No byte of a text.
+            plain.push(0xff);
+            rest = end;
         }
-        rest.hash(&mut hasher);
     }
+    push(&mut plain, &bytes[rest..]);
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&plain);
     format!("{:016x}", hasher.finish())
+}
+
+/// Adds a text with one space for each white space.
+fn push(plain: &mut Vec<u8>, text: &[u8]) {
+    for byte in text {
+        if !byte.is_ascii_whitespace() {
+            plain.push(*byte);
+        } else if plain.last() != Some(&b' ') {
+            plain.push(b' ');
+        }
+    }
 }
 
 #[cfg(test)]
@@ -476,5 +489,8 @@ mod tests {
         assert_eq!(of("def own(x): own(x)"), digest("def it(x): it(x)", "it"));
         assert_ne!(of("def own(x): own(x)"), digest("def it(x): own(x)", "it"));
         assert_ne!(of("def own(x)"), of("def owner(x)"));
+        assert_ne!(of("own (x)"), of("own(x)"));
+        assert_eq!(of("own\n  (x)"), digest("it (x)", "it"));
+        assert_ne!(of("a b"), of("ab"));
     }
 }

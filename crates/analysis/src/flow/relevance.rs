@@ -12,6 +12,8 @@ pub(crate) struct Words {
     words: Vec<String>,
     /// The words by the first run of letters, digits and `_` in them, and where in the word it begins.
     by_run: HashMap<String, Vec<(usize, usize)>>,
+    /// A quick look at those runs.
+    look: Look,
     /// Words without such a run.
     others: Vec<usize>,
     /// Each source: all of these words must occur; and its labels.
@@ -71,6 +73,7 @@ impl Words {
         for (index, word) in self.words.iter().enumerate() {
             match runs(word).next() {
                 Some((at, run)) => {
+                    self.look.add(run);
                     let same = self.by_run.entry(run.to_owned()).or_default();
                     same.push((index, at));
                 }
@@ -92,7 +95,7 @@ impl Words {
             let end = start + word.len();
             text.get(start..end) == Some(word) && is_whole_word(text.as_bytes(), start, end)
         };
-        for (place, run) in runs(text) {
+        for (place, run) in runs(text).filter(|(_, run)| self.look.may_be(run)) {
             for (word, at) in self.by_run.get(run).into_iter().flatten() {
                 if let Some(start) = place.checked_sub(*at)
                     && is_there(*word, start)
@@ -166,15 +169,45 @@ fn labels(places: &[(u32, u32)]) -> u32 {
 
 /// The runs of letters, digits and `_` in a text, each with its place.
 fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text.get(at..)?.find(is_part)?;
-        let rest = text.get(start..)?;
-        let run = rest.find(|c| !is_part(c)).map_or(rest, |end| &rest[..end]);
-        at = start + run.len();
-        Some((start, run))
+        let bytes = text.as_bytes();
+        let start = at + bytes.get(at..)?.iter().position(is_part)?;
+        let rest = bytes.get(start..)?;
+        let length = rest.iter().position(|byte| !is_part(byte));
+        at = start + length.unwrap_or(rest.len());
+        Some((start, text.get(start..at)?))
     })
+}
+
+/// A quick look at words of a set: most others begin with another byte or have another length.
+#[derive(Debug)]
+struct Look([u32; 256]);
+
+impl Default for Look {
+    fn default() -> Self {
+        Self([0; 256])
+    }
+}
+
+impl Look {
+    fn add(&mut self, word: &str) {
+        if let Some(first) = word.as_bytes().first() {
+            self.0[usize::from(*first)] |= Self::length(word);
+        }
+    }
+
+    /// Whether a word may be one of them.
+    fn may_be(&self, word: &str) -> bool {
+        let first = word.as_bytes().first();
+        first.is_some_and(|first| self.0[usize::from(*first)] & Self::length(word) != 0)
+    }
+
+    /// The bit for its length; long ones share the last.
+    fn length(word: &str) -> u32 {
+        1 << word.len().min(31)
+    }
 }
 
 fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
@@ -330,10 +363,12 @@ fn by_name(unit: &Unit) -> BTreeMap<&str, Vec<FunctionId>> {
 fn mentions<'t>(unit: &Unit, text: &'t str, root: Node<'_>) -> Vec<BTreeMap<&'t str, bool>> {
     let mut mentions: Vec<BTreeMap<&str, bool>> = vec![BTreeMap::new(); unit.functions.len()];
     let functions = unit.functions.iter().map(|function| &function.name);
-    let names: HashSet<&str> = functions
-        .chain(unit.class_names.keys())
-        .map(AsRef::as_ref)
-        .collect();
+    let mut names: HashSet<&str> = HashSet::new();
+    let mut look = Look::default();
+    for name in functions.chain(unit.class_names.keys()) {
+        names.insert(name);
+        look.add(name);
+    }
     let mut starts: Vec<(u32, FunctionId)> = unit
         .functions
         .iter()
@@ -345,7 +380,7 @@ fn mentions<'t>(unit: &Unit, text: &'t str, root: Node<'_>) -> Vec<BTreeMap<&'t 
         let Some(name) = text.get(node.byte_range()) else {
             continue;
         };
-        if !names.contains(name) {
+        if !look.may_be(name) || !names.contains(name) {
             continue;
         }
         let at = u32::try_from(node.start_byte()).unwrap_or(u32::MAX);

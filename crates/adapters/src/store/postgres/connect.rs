@@ -9,8 +9,8 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The format this program writes.
-const FORMAT: i32 = 1;
+/// The newest format this program knows: tables are made in it. In the one before, the functions may be older.
+const FORMAT: i32 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 const FUNCTIONS: &str = include_str!("functions.sql");
 /// How long a connection may take to come.

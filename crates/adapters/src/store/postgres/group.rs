@@ -1,8 +1,10 @@
 //! Commits in groups: batches that come while others are under way go to the database together, as one transaction.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use pullmill_core::ports::batch::{Batch, Write};
 use pullmill_core::ports::store::{Key, StoreError};
@@ -21,7 +23,6 @@ const GROUPS: usize = 6;
 const WRITES: usize = 128;
 
 /// Commits batches.
-#[derive(Clone)]
 pub(super) struct Groups(Arc<Shared>);
 
 struct Shared {
@@ -51,7 +52,6 @@ impl Waiting {
 }
 
 /// What became of a transaction that did not end well.
-#[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
     /// Nothing was written: these writes did not find what they expected, or somebody else was in the way.
     Conflict(Vec<usize>),
@@ -93,10 +93,10 @@ impl Shared {
         has_room
     }
 
-    /// Runs groups until nothing waits.
+    /// Runs groups until nothing waits. If one panics, its callers are told that nobody knows, and the others go on.
     async fn run_all(self: Arc<Self>) {
         while let Some(group) = self.next() {
-            self.run(group).await;
+            let _ = AssertUnwindSafe(self.run(group)).catch_unwind().await;
         }
     }
 

@@ -1,7 +1,7 @@
 -- The one table and its indexes. Texts are ordered by their bytes.
 
 CREATE TABLE pullmill_format (format INTEGER NOT NULL);
-INSERT INTO pullmill_format VALUES (1);
+INSERT INTO pullmill_format VALUES (2);
 
 CREATE TABLE pullmill_record (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
