@@ -139,9 +139,11 @@ BEGIN
                 UPDATE pullmill_record AS r
                 SET due = until, held = until, epoch = r.epoch + 1, version = r.version + 1
                 FROM picked WHERE r.pk = picked.pk AND r.sk = picked.sk
-                RETURNING r AS record, picked.due AS since
+                RETURNING r.*, picked.due AS since
             )
-            SELECT (leased.record).* FROM leased ORDER BY leased.since, (leased.record).id;
+            SELECT id, pk, sk, version, epoch, count, queue, tenant, due, held, first_pk, first_sk, second_pk, second_sk,
+                expires_at, body
+            FROM leased ORDER BY leased.since, leased.id;
             GET DIAGNOSTICS taken = ROW_COUNT;
             free := free - taken;
             EXIT WHEN free = 0;
