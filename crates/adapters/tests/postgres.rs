@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot start has failed")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pullmill_adapters::clock::{ServerClock, SystemClock};
 use pullmill_adapters::store::postgres::{OpenError, PostgresStore};
@@ -16,7 +16,7 @@ use pullmill_core::ports::store::{Draft, Due, Key, Store as _, StoreError};
 use pullmill_testkit::Subject;
 use pullmill_testkit::clock::ManualClock;
 use pullmill_testkit::postgres::{Server, fresh, query};
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 async fn store(address: &str, clock: &Arc<ManualClock>) -> Arc<PostgresStore> {
     let store = PostgresStore::open(address, clock.clone(), None).await;
@@ -43,10 +43,29 @@ fn key() -> Key {
 }
 
 fn put(clock: &ManualClock, expect: Expect) -> Batch {
+    put_at(clock, &key().sk, expect)
+}
+
+fn put_at(clock: &ManualClock, sk: &str, expect: Expect) -> Batch {
     let mut batch = Batch::at(clock.now());
-    let draft = Draft::new(key(), "body".into());
+    let draft = Draft::new(Key::new("T#t#X", sk), "body".into());
     batch.push(Write::Put { draft, expect }).unwrap();
     batch
+}
+
+/// A connection beside the store's.
+async fn connect(address: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Asks until there are so many rows.
+async fn until(client: &Client, sql: &str, rows: usize) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while client.query(sql, &[]).await.unwrap().len() < rows {
+        assert!(Instant::now() < deadline, "it did not come so far: {sql}");
+    }
 }
 
 fn poke(clock: &ManualClock, sk: &str) -> (Batch, (Due, Key)) {
@@ -160,11 +179,11 @@ async fn a_crash_of_the_server_loses_nothing_and_the_store_goes_on() {
     let store = store(&server.address(), &clock).await;
     store.commit(put(&clock, Expect::Absent)).await.unwrap();
     server.crash().unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(30);
     let found = loop {
         match store.get(&[key()], clock.now()).await {
             Ok(found) => break found,
-            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
     };
     assert!(found[0].is_some(), "a commit was lost");
@@ -179,8 +198,7 @@ async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
     let store = store(&address, &clock).await;
     store.commit(put(&clock, Expect::Absent)).await.unwrap();
     // Somebody holds the row, so that the commit waits; then its connection is cut.
-    let (holder, connection) = tokio_postgres::connect(&address, NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let holder = connect(&address).await;
     let sql = "BEGIN; SELECT FROM pullmill_record FOR UPDATE";
     holder.batch_execute(sql).await.unwrap();
     let version = store.get(&[key()], clock.now()).await.unwrap()[0]
@@ -191,7 +209,7 @@ async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
     let cutting = async {
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_locks
                    WHERE NOT granted AND pg_blocking_pids(pid) @> ARRAY[pg_backend_pid()]";
-        while holder.query(sql, &[]).await.unwrap().is_empty() {}
+        until(&holder, sql, 1).await;
     };
     let (committed, ()) = futures_util::future::join(committing, cutting).await;
     assert!(
@@ -206,13 +224,8 @@ async fn a_commit_whose_connection_is_cut_is_unknown_and_nothing_else() {
     }
 }
 
-fn put_at(clock: &ManualClock, sk: &str) -> Batch {
-    let mut batch = Batch::at(clock.now());
-    let draft = Draft::new(Key::new("T#t#X", sk), "body".into());
-    let expect = Expect::Absent;
-    batch.push(Write::Put { draft, expect }).unwrap();
-    batch
-}
+/// Transactions that the store has under way at a time.
+const AT_A_TIME: usize = 6;
 
 /// Commits new records together, by their names: they wait while all transactions that may run at a time are held up.
 async fn together(
@@ -222,8 +235,7 @@ async fn together(
 ) -> Vec<Result<(), StoreError>> {
     let store = store(address, clock).await;
     store.commit(put(clock, Expect::Absent)).await.unwrap();
-    let (holder, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let holder = connect(address).await;
     let sql = "BEGIN; SELECT FROM pullmill_record WHERE sk = 'a' FOR UPDATE";
     holder.batch_execute(sql).await.unwrap();
     let version = store.get(&[key()], clock.now()).await.unwrap()[0]
@@ -231,18 +243,18 @@ async fn together(
         .unwrap()
         .version;
     // All about one record, so that each is a transaction of its own.
-    let held = (0..6).map(|_| {
+    let held = (0..AT_A_TIME).map(|_| {
         let (store, batch) = (store.clone(), put(clock, Expect::Version(version)));
         tokio::spawn(async move { store.commit(batch).await })
     });
     let held: Vec<_> = held.collect();
     // One of them waits for the holder, the others for that one.
-    let sql = "SELECT count(*) FROM pg_locks
+    let sql = "SELECT FROM pg_locks
                WHERE locktype = 'tuple' AND relation = 'pullmill_record'::regclass AND NOT granted";
-    let (watcher, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    while watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < 5 {}
-    let commits = names.iter().map(|name| store.commit(put_at(clock, name)));
+    until(&connect(address).await, sql, AT_A_TIME - 1).await;
+    let commits = names
+        .iter()
+        .map(|name| store.commit(put_at(clock, name, Expect::Absent)));
     let commits = futures_util::future::join_all(commits);
     let release = holder.batch_execute("ROLLBACK");
     let (results, released) = futures_util::future::join(commits, release).await;
@@ -260,7 +272,10 @@ async fn commits_that_wait_go_as_one_and_each_is_answered_for_itself() {
     let clock = Arc::new(ManualClock::new());
     let address = fresh();
     let store = store(&address, &clock).await;
-    store.commit(put_at(&clock, "taken")).await.unwrap();
+    store
+        .commit(put_at(&clock, "taken", Expect::Absent))
+        .await
+        .unwrap();
     let names = ["one", "taken", "two", "twice", "twice", "three"];
     let results = together(&address, &clock, &names).await;
     let is_conflict = |place: usize| matches!(&results[place], Err(StoreError::Conflict(places)) if *places == [0]);

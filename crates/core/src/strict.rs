@@ -225,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_are_compared_however_many_there_are(count in 1_usize..100, repeated in 0_usize..200) {
+        fn keys_are_compared_however_many_there_are(count in 1_usize..300, repeated in 0_usize..600) {
             let keys = (0..count).map(|number| format!("\"k{number}\":0"));
             let mut text = keys.collect::<Vec<_>>().join(",");
             if repeated < count {

@@ -348,6 +348,7 @@ fn receiver<'s>(node: Node<'_>, text: &'s str) -> Option<&'s str> {
 /// Equal for texts that differ in white space and in their own name only. Compared within one review and never kept.
 fn digest(text: &str, name: &str) -> String {
     let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
+    let text = text.trim_ascii();
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = 0;
@@ -485,6 +486,7 @@ mod tests {
     fn digest_sees_code_and_neither_white_space_nor_its_own_name() {
         let of = |text: &str| digest(text, "own");
         assert_eq!(of("a  b\n c"), of("a b c"));
+        assert_eq!(of("a b c\n\n"), of("a b c"));
         assert_ne!(of("a b c"), of("a b d"));
         assert_eq!(of("def own(x): own(x)"), digest("def it(x): it(x)", "it"));
         assert_ne!(of("def own(x): own(x)"), digest("def it(x): own(x)", "it"));
