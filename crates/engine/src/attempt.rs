@@ -22,6 +22,11 @@ impl<'a> Attempts<'a> {
         Self { ports, made: 0 }
     }
 
+    /// Whether one has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.made > 0
+    }
+
     /// Commits; says whether it is done, or has to be read and decided again.
     pub(crate) async fn commit(&mut self, batch: Batch) -> Result<bool, EngineError> {
         let hints = batch.hints();

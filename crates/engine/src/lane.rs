@@ -100,7 +100,8 @@ impl Engine {
                 own: BTreeMap::new(),
                 told: Vec::new(),
             };
-            let has_more = mail.next.is_some();
+            // Deliveries that come faster than this commits would make every try outdated: so it does not wait for a quiet moment.
+            let has_more = mail.next.is_some() || attempts.has_failed();
             round.handle(mail.records).await?;
             let mut batch = round.batch;
             batch.push(settled(&lane, has_more, now))?;
@@ -119,16 +120,16 @@ impl Engine {
     }
 }
 
-/// The lane's own record: due at once if there is more to do. It has no body: all it knows is in its neighbours.
+/// The lane's own record: due at once if there may be more to do, and only if nothing has come meanwhile not due. It has no body: all it
+/// knows is in its neighbours.
 fn settled(lane: &Record, has_more: bool, now: Timestamp) -> Write {
     let mut draft = Draft::new(lane.draft.key.clone(), Bytes::new());
+    let mut expect = Expect::Version(lane.version);
     if has_more && let Some(tenant) = keys::tenant(&draft.key) {
         draft.second = Second::Due(lane_due(&tenant, now));
+        expect = Expect::Epoch(lane.epoch);
     }
-    Write::Put {
-        draft,
-        expect: Expect::Version(lane.version),
-    }
+    Write::Put { draft, expect }
 }
 
 /// What a review gave, if it gave a verdict.

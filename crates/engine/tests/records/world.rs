@@ -10,7 +10,7 @@ use pullmill_core::keys;
 use pullmill_core::plan::{Plan, Role, StepPlan};
 use pullmill_core::ports::batch::{Batch, Expect, Write};
 use pullmill_core::ports::clock::Clock;
-use pullmill_core::ports::queue::{LeaseFrom, Queue};
+use pullmill_core::ports::queue::{Lease, LeaseFrom, Queue};
 use pullmill_core::ports::store::{Draft, Key, Record, Store};
 use pullmill_core::retry::RetryLaw;
 use pullmill_core::task::{Follows, Outcome};
@@ -19,7 +19,7 @@ use pullmill_engine::submit::{Asker, Started};
 use pullmill_engine::worker::Handled;
 use pullmill_engine::{Engine, Ports, Settings};
 use pullmill_testkit::clock::ManualClock;
-use pullmill_testkit::weak::{NoFaults, WeakStore};
+use pullmill_testkit::weak::{Faults, NoFaults, WeakStore};
 use serde_json::json;
 
 struct Obliging;
@@ -65,23 +65,33 @@ fn plan() -> Plan {
     }
 }
 
+fn engine(store: &Arc<WeakStore>, clock: &Arc<ManualClock>) -> Engine {
+    let ports = Ports {
+        store: store.clone(),
+        queue: store.clone(),
+        blobs: store.clone(),
+        clock: clock.clone(),
+    };
+    let agent: Arc<dyn Agent> = Arc::new(Obliging);
+    let agents = [(AgentName::constant("obliging"), agent)];
+    Engine::new(ports, Settings::default(), [plan()], agents)
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::new());
         let store = Arc::new(WeakStore::new(clock.clone(), Arc::new(NoFaults)));
-        let ports = Ports {
-            store: store.clone(),
-            queue: store.clone(),
-            blobs: store.clone(),
-            clock: clock.clone(),
-        };
-        let agent: Arc<dyn Agent> = Arc::new(Obliging);
-        let agents = [(AgentName::constant("obliging"), agent)];
         Self {
-            engine: Engine::new(ports, Settings::default(), [plan()], agents),
+            engine: engine(&store, &clock),
             store,
             clock,
         }
+    }
+
+    /// Another engine on the same records, whose calls go as `faults` says.
+    pub(crate) fn with(&self, faults: Arc<dyn Faults>) -> Engine {
+        let store = self.store.connect(self.clock.clone(), faults);
+        engine(&Arc::new(store), &self.clock)
     }
 
     pub(crate) async fn start(&self) -> Key {
@@ -120,13 +130,17 @@ impl World {
         self.store.commit(batch).await.unwrap();
     }
 
-    /// Handles everything that is due.
-    pub(crate) async fn work(&self) -> Vec<Handled> {
-        let (queue, term) = (work(), Duration::from_secs(60));
-        let from = LeaseFrom::Poll(&queue);
+    /// What is due on a queue.
+    pub(crate) async fn lease(&self, queue: &QueueName) -> Vec<Lease> {
+        let (from, term) = (LeaseFrom::Poll(queue), Duration::from_secs(60));
         let leases = self.store.lease(from, 10, term, Duration::ZERO).await;
+        leases.unwrap()
+    }
+
+    /// Handles all tasks that are due.
+    pub(crate) async fn work(&self) -> Vec<Handled> {
         let mut handled = Vec::new();
-        for lease in leases.unwrap() {
+        for lease in self.lease(&work()).await {
             handled.push(self.engine.handle(lease).await.unwrap());
         }
         handled
