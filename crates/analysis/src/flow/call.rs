@@ -3,14 +3,14 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::eval::{fixes_target, settled};
+use super::eval::{fixes_target, settled, template_marks};
 use super::fold;
 use super::ir::{Call, Const, Expr, ExprKind, FunctionId, Name, Receiver, Span};
 use super::model::{Candidates, NamePattern, Selector};
 use super::rules::{ALL_DANGERS, Dangers, Source};
 use super::run::{MAX_DEPTH, Run, traced};
 use super::value::{
-    BEHIND_PREFIX, COLLECTION, Flow, Frame, JOINED, Object, PART, State, Step, UNKNOWN_CALL, Value,
+    BEHIND_PREFIX, COLLECTION, Flow, Frame, Object, PART, State, Step, UNKNOWN_CALL, Value,
     mark_bit, merge_flows,
 };
 
@@ -61,8 +61,31 @@ impl<'a> Evaluated<'a> {
         }
     }
 
+    /// The argument a selector names; of options that were put together before the call, the entry.
+    pub(crate) fn select_in<'s>(
+        &'s self,
+        selector: &Selector,
+        state: &'s State,
+    ) -> Option<(&'s Value, &'a Expr)> {
+        self.select(selector).or_else(|| {
+            let Selector::Word(word) = selector else {
+                return None;
+            };
+            let name = word.strip_prefix('.')?;
+            let mut arguments = self.arguments.iter().zip(&self.call.arguments);
+            arguments.find_map(|(value, argument)| {
+                let entry = state.object(value)?.entries.get(name)?;
+                Some((entry, &argument.value))
+            })
+        })
+    }
+
     /// All arguments that selectors name.
-    pub(crate) fn select_all(&self, selectors: &[Selector]) -> Vec<(&Value, &'a Expr)> {
+    pub(crate) fn select_all<'s>(
+        &'s self,
+        selectors: &[Selector],
+        state: &'s State,
+    ) -> Vec<(&'s Value, &'a Expr)> {
         let every = || {
             self.arguments
                 .iter()
@@ -77,7 +100,7 @@ impl<'a> Evaluated<'a> {
             match selector {
                 Selector::Word(word) if word == "all" => selected.extend(every()),
                 Selector::Word(word) if word == "rest" => selected.extend(every().skip(1)),
-                selector => selected.extend(self.select(selector)),
+                selector => selected.extend(self.select_in(selector, state)),
             }
         }
         selected
@@ -505,7 +528,7 @@ impl<'a> Run<'a> {
             }
             return value;
         }
-        if let Some(constant) = self.folded(call) {
+        if let Some(constant) = folded(call, state) {
             return Value {
                 constant: Some(constant),
                 ..value
@@ -604,36 +627,6 @@ impl<'a> Run<'a> {
         only.constant.clone()
     }
 
-    fn folded(&self, call: &Evaluated<'a>) -> Option<Const> {
-        let arguments: Vec<Option<&Const>> = call
-            .arguments
-            .iter()
-            .map(|value| value.constant.as_ref())
-            .collect();
-        if let Some((receiver, _)) = &call.receiver
-            && let Some(Const::Text(text)) = &receiver.constant
-        {
-            return fold::text_method(text, &call.names.last, &arguments);
-        }
-        match arguments.as_slice() {
-            [Some(Const::Text(text))]
-                if call.receiver.is_none()
-                    && matches!(call.names.last.as_ref(), "len" | "str" | "String") =>
-            {
-                fold::text_method(
-                    text,
-                    if call.names.last.as_ref() == "len" {
-                        "len"
-                    } else {
-                        "toString"
-                    },
-                    &[],
-                )
-            }
-            _ => None,
-        }
-    }
-
     /// What a method takes out of a collection of untrusted values: a source of its own.
     fn taken_by_call(&self, call: &Evaluated<'a>) -> Vec<Flow> {
         let Some((receiver, expr)) = &call.receiver else {
@@ -669,13 +662,16 @@ impl<'a> Run<'a> {
                     .and_then(|value| value.constant.as_ref())
             });
         let fixed = matches!(template, Some(Const::Text(text)) if fixes_target(text.split(['{', '%']).next().unwrap_or("")));
-        let is_template = matches!(template, Some(Const::Text(text)) if text.contains(['{', '%']));
+        let template_marks = match template {
+            Some(Const::Text(text)) if text.contains(['{', '%']) => template_marks(text),
+            _ => 0,
+        };
         let is_lookup = self.rules.lookups.has(&call.names);
         let first_value = usize::from(is_lookup);
         for value in call.arguments.iter().skip(first_value) {
             let mut own = state.flows(&settled(value.clone(), state), true);
             let mut marks = if fixed { BEHIND_PREFIX } else { 0 };
-            marks |= if is_template { JOINED } else { 0 };
+            marks |= template_marks;
             own.iter_mut().for_each(|flow| flow.marks |= marks);
             merge_flows(&mut flows, &own, false);
         }
@@ -761,11 +757,11 @@ impl<'a> Run<'a> {
         let fills: Vec<_> = self.rules.fills.find(&call.names).cloned().collect();
         for fill in fills {
             let mut flows = Vec::new();
-            for (value, _) in call.select_all(fill.from.as_slice()) {
+            for (value, _) in call.select_all(fill.from.as_slice(), state) {
                 merge_flows(&mut flows, &state.flows(value, true), true);
             }
             let targets: Vec<&Expr> = call
-                .select_all(fill.to.as_slice())
+                .select_all(fill.to.as_slice(), state)
                 .into_iter()
                 .map(|(_, expr)| expr)
                 .collect();
@@ -848,4 +844,40 @@ fn sounds_cleaning(name: &str) -> bool {
     cleans.iter().any(|word| name.contains(word))
         && !name.contains("unescape")
         && !name.starts_with("is")
+}
+
+/// The constant that a call of a constant text gives.
+fn folded(call: &Evaluated<'_>, state: &State) -> Option<Const> {
+    let arguments: Vec<Option<&Const>> = call
+        .arguments
+        .iter()
+        .map(|value| value.constant.as_ref())
+        .collect();
+    if let Some((receiver, _)) = &call.receiver
+        && let Some(Const::Text(text)) = &receiver.constant
+    {
+        if call.names.last.as_ref() == "format"
+            && call.arguments.iter().all(|value| state.is_fixed(value))
+        {
+            return Some(Const::Other);
+        }
+        return fold::text_method(text, &call.names.last, &arguments);
+    }
+    match arguments.as_slice() {
+        [Some(Const::Text(text))]
+            if call.receiver.is_none()
+                && matches!(call.names.last.as_ref(), "len" | "str" | "String") =>
+        {
+            fold::text_method(
+                text,
+                if call.names.last.as_ref() == "len" {
+                    "len"
+                } else {
+                    "toString"
+                },
+                &[],
+            )
+        }
+        _ => None,
+    }
 }

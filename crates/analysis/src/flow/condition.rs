@@ -15,7 +15,7 @@ impl<'a> Run<'a> {
                 .arg
                 .as_slice()
                 .iter()
-                .find_map(|selector| call.select(selector));
+                .find_map(|selector| call.select_in(selector, state));
             self.holds_for(condition, found, state)
         })
     }
@@ -57,17 +57,8 @@ impl<'a> Run<'a> {
                     .any(|name| path == name || path.ends_with(&format!(".{name}")))
             })
         };
-        let matches = |pattern: &Pattern| {
-            constants
-                .iter()
-                .any(|constant| matches!(constant, Const::Text(text) if pattern.is_match(text)))
-        };
-        let may_match = |pattern: &Pattern| {
-            value
-                .possible
-                .iter()
-                .any(|constant| matches!(constant, Const::Text(text) if pattern.is_match(text)))
-        };
+        let matches = |pattern: &Pattern| constants.iter().any(|one| is_match(pattern, one));
+        let may_match = |pattern: &Pattern| value.possible.iter().any(|one| is_match(pattern, one));
         let typed = |name: &String| {
             let known = value.type_name.as_deref();
             known.is_some_and(|known| NamePattern::new(name).matches(known))
@@ -113,6 +104,14 @@ fn constants(value: &Value, state: &State) -> Vec<Const> {
         .flatten()
         .filter_map(|element| element.constant.clone())
         .collect()
+}
+
+fn is_match(pattern: &Pattern, constant: &Const) -> bool {
+    match constant {
+        Const::Text(text) => pattern.is_match(text),
+        Const::Int(number) => pattern.is_match(&number.to_string()),
+        _ => false,
+    }
 }
 
 fn equals(constant: &Const, wanted: &serde_json::Value) -> bool {

@@ -8,7 +8,8 @@ use super::model::Candidates;
 use super::rules::{ContainerKind, Source};
 use super::run::Run;
 use super::value::{
-    BEHIND_PREFIX, COLLECTION, Flow, JOINED, Object, PART, State, Value, mark_bit, merge_flows,
+    BEHIND_PREFIX, COLLECTION, Flow, JOINED, Object, PART, QUOTED, State, Value, mark_bit,
+    merge_flows,
 };
 
 impl<'a> Run<'a> {
@@ -494,7 +495,11 @@ pub(crate) fn joined_text(mut before: Value, mut after: Value) -> Value {
         _ => None,
     };
     let fixes = matches!(&before.constant, Some(Const::Text(text)) if fixes_target(text));
+    let quotes = matches!(&before.constant, Some(Const::Text(text)) if opens_quote(text));
     for flow in &mut after.flows {
+        if quotes {
+            flow.marks |= QUOTED;
+        }
         if fixes
             || !before.flows.is_empty()
                 && before
@@ -522,10 +527,14 @@ fn is_text(value: &Value) -> bool {
 
 /// `template % values` and numbers.
 fn formatted(template: &Value, values: &Value, state: &State) -> Value {
+    if matches!(template.constant, Some(Const::Text(_))) && state.is_fixed(values) {
+        return Value::constant(Const::Other);
+    }
     let mut flows = state.flows(template, false);
     let mut inner = state.flows(values, true);
     if let Some(Const::Text(text)) = &template.constant {
-        inner.iter_mut().for_each(|flow| flow.marks |= JOINED);
+        let marks = template_marks(text);
+        inner.iter_mut().for_each(|flow| flow.marks |= marks);
         let head = text.split('%').next().unwrap_or("");
         if fixes_target(head) {
             inner
@@ -545,6 +554,18 @@ fn formatted(template: &Value, values: &Value, state: &State) -> Value {
     }
     merge_flows(&mut flows, &inner, false);
     Value::carrying(flows)
+}
+
+/// Whether a text ends where one of SQL's begins, whose sign for anything is `%`; `"` is for names.
+fn opens_quote(text: &str) -> bool {
+    text.trim_end_matches('%').ends_with('\'')
+}
+
+/// The marks of what is put into a template.
+pub(crate) fn template_marks(template: &str) -> u8 {
+    let mut places = template.match_indices(['%', '{']);
+    let is_quoted = places.any(|(at, _)| opens_quote(&template[..at]));
+    JOINED | if is_quoted { QUOTED } else { 0 }
 }
 
 /// Whether a text, put before another, fixes the host of a URL or the root of a path on this server.

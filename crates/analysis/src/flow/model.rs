@@ -222,10 +222,10 @@ pub struct When {
     /// Its constant value must be none of these.
     #[serde(default)]
     pub is_not: Vec<serde_json::Value>,
-    /// Its constant text must match.
+    /// Its constant text or the digits of its constant integer must match.
     #[serde(default, with = "pattern")]
     pub matches: Option<Pattern>,
-    /// Its constant text must not match (holds if it is not constant).
+    /// They must not match (holds if it is not constant).
     #[serde(default, with = "pattern")]
     pub not_matches: Option<Pattern>,
     /// Its source text must match.
@@ -268,6 +268,8 @@ pub struct FlowBody {
     pub sinks_of: String,
     /// Only what is put together with constant text counts.
     pub joined: bool,
+    /// Only what stands behind a single quote of such text counts.
+    pub quoted: bool,
     /// Calls that are wrong by themselves, given their constant arguments.
     pub uses: Vec<UseEntry>,
     /// Sources of this rule alone (give them a label of their own).

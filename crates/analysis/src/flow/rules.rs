@@ -24,6 +24,7 @@ pub(crate) struct FlowRule {
     pub(crate) danger: Dangers,
     pub(crate) labels: u32,
     pub(crate) joined: bool,
+    pub(crate) quoted: bool,
 }
 
 /// A source, ready for use.
@@ -34,6 +35,16 @@ pub(crate) struct Source {
     pub(crate) collection: bool,
     pub(crate) fills: Vec<usize>,
     pub(crate) except_type: Vec<String>,
+}
+
+impl Source {
+    /// Whether parameters of a type, by its full or last name, bring nothing.
+    pub(crate) fn excepts(&self, name: &str) -> bool {
+        self.except_type.iter().any(|except| {
+            let before = name.strip_suffix(except.as_str());
+            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        })
+    }
 }
 
 /// A sanitiser, ready for use.
@@ -292,6 +303,7 @@ impl FlowRules {
             danger,
             labels,
             joined: body.joined,
+            quoted: body.quoted,
         });
         for source in &body.sources {
             self.add_source(source);

@@ -254,7 +254,13 @@ impl<'a> Run<'a> {
         for parameter in &function.parameters {
             let source = self.parameter_source(function, parameter).or_else(|| {
                 let any = self.rules.source_parameters.clone();
-                any.filter(|_| is_open && parameter.annotations.is_empty())
+                any.filter(|source| {
+                    let excepted = |name: &Name| source.excepts(name);
+                    is_open
+                        && parameter.annotations.is_empty()
+                        && !parameter.type_name.as_ref().is_some_and(excepted)
+                        && !matches!(parameter.name.as_ref(), "self" | "cls")
+                })
             });
             let mut value = Value::at(format!("${}", parameter.name));
             value.type_name = parameter.type_name.clone();
@@ -299,12 +305,7 @@ impl<'a> Run<'a> {
                 .cloned()?;
             (!converted(annotation)).then_some(source)
         })?;
-        let excepted = |name: &Name| {
-            found
-                .except_type
-                .iter()
-                .any(|except| name.ends_with(except.as_str()))
-        };
+        let excepted = |name: &Name| found.excepts(name);
         (!parameter.type_name.as_ref().is_some_and(excepted)).then_some(found)
     }
 

@@ -7,7 +7,7 @@ use super::call::Evaluated;
 use super::ir::{Const, Expr, Name, Span};
 use super::model::{SinkEntry, UseEntry};
 use super::run::{Run, annotation_names, candidates};
-use super::value::{BEHIND_PREFIX, Flow, JOINED, State, UNKNOWN_CALL, Value};
+use super::value::{BEHIND_PREFIX, Flow, JOINED, QUOTED, State, UNKNOWN_CALL, Value};
 use crate::pattern::Pattern;
 
 impl<'a> Run<'a> {
@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
     }
 
     fn check_sink(&mut self, rule: usize, sink: &SinkEntry, call: &Evaluated<'a>, state: &State) {
-        for (value, _) in call.select_all(&sink.args) {
+        for (value, _) in call.select_all(&sink.args, state) {
             if sink.argv && is_harmless_vector(value, call, state) {
                 continue;
             }
@@ -74,6 +74,7 @@ impl<'a> Run<'a> {
                 && !(sink.direct && flow.marks & UNKNOWN_CALL != 0)
                 && !(sink.prefix && flow.marks & BEHIND_PREFIX != 0)
                 && (!flow_rule.joined || flow.marks & JOINED != 0)
+                && (!flow_rule.quoted || flow.marks & QUOTED != 0)
         };
         let flows = state.flows(value, !sink.shallow);
         flows.into_iter().filter(counts).collect()

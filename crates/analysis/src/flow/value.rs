@@ -74,6 +74,9 @@ pub(crate) const BEHIND_PREFIX: u8 = 32;
 /// Was put together with constant text.
 pub(crate) const JOINED: u8 = 64;
 
+/// Stands behind a quote of such text.
+pub(crate) const QUOTED: u8 = 128;
+
 /// The bit of a mark.
 pub(crate) fn mark_bit(mark: Mark) -> u8 {
     match mark {
@@ -189,7 +192,7 @@ pub(crate) fn merge_flows(into: &mut Vec<Flow>, from: &[Flow], either: bool) {
                 } else {
                     known.marks | flow.marks
                 } & (PART | UNKNOWN_CALL);
-                known.marks = both | any | (known.marks | flow.marks) & JOINED;
+                known.marks = both | any | (known.marks | flow.marks) & (JOINED | QUOTED);
             }
             None if into.len() < MAX_FLOWS => into.push(flow.clone()),
             None => {}
@@ -365,6 +368,20 @@ impl State {
 
     pub(crate) fn object(&self, value: &Value) -> Option<&Rc<Object>> {
         self.object_at(value.object?)
+    }
+
+    /// Whether a value, or everything that is in it, is constant.
+    pub(crate) fn is_fixed(&self, value: &Value) -> bool {
+        value.constant.is_some()
+            || self.object(value).is_some_and(|object| {
+                let elements = object.elements.as_ref();
+                let holds_all = elements.is_some() || !object.entries.is_empty();
+                let mut inner = elements
+                    .into_iter()
+                    .flatten()
+                    .chain(object.entries.values());
+                holds_all && !object.is_open && inner.all(|one| one.constant.is_some())
+            })
     }
 
     pub(crate) fn object_at(&self, id: ObjectId) -> Option<&Rc<Object>> {
