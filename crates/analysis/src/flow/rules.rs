@@ -38,11 +38,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Whether parameters of a type, by its full or last name, bring nothing.
+    /// Whether parameters of a type bring nothing, by its full or last name, or the last words of that (`DbSession`).
     pub(crate) fn excepts(&self, name: &str) -> bool {
         self.except_type.iter().any(|except| {
             let before = name.strip_suffix(except.as_str());
-            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            let is_word = except.starts_with(|first: char| first.is_ascii_uppercase());
+            before.is_some_and(|before| is_word || before.is_empty() || before.ends_with('.'))
         })
     }
 }
